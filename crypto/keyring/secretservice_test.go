@@ -1,0 +1,111 @@
+//go:build linux && !android
+
+package keyring_test
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"countersign/crypto/keyring"
+	"countersign/crypto/keyring/keyringtest"
+)
+
+// The test below runs itself again inside D-Bus sessions of its own; this
+// variable tells the inner runs which part is theirs.
+const partVar = "COUNTERSIGN_TEST_KEYRING_PART"
+
+// TestSecretService runs the suite on a real gnome-keyring, then locks it, then
+// unlocks it again: a locked keyring must never look like an empty one.
+func TestSecretService(t *testing.T) {
+	if part := os.Getenv(partVar); part != "" {
+		t.Fatalf("part %q has its own test", part)
+	}
+	for _, tool := range []string{"dbus-run-session", "gnome-keyring-daemon"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Fatalf("%v (on Debian: apt-get install dbus gnome-keyring, or make deps)", err)
+		}
+	}
+	home := t.TempDir()
+	const unlock = `printf %s "a login password" | gnome-keyring-daemon --unlock --components=secrets`
+	session(t, home, unlock, "unlocked")
+	session(t, home, `gnome-keyring-daemon --start --components=secrets`, "locked")
+	session(t, home, unlock, "unlocked-again")
+}
+
+// session runs one part of the test in a new D-Bus session. Its environment is
+// made here, so that it can reach no keyring of the person who runs the tests.
+func session(t *testing.T, home, daemon, part string) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	runtimeDir := filepath.Join(home, "run-"+part)
+	if err := os.Mkdir(runtimeDir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	script := daemon + ` >"$HOME/daemon.log" 2>&1 || { cat "$HOME/daemon.log"; exit 1; }; exec "$0" -test.run='^TestSecretServicePart$' -test.v`
+	cmd := exec.CommandContext(t.Context(), "dbus-run-session", "--", "sh", "-c", script, self)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "XDG_RUNTIME_DIR=" + runtimeDir, partVar + "=" + part}
+	out, err := cmd.CombinedOutput()
+	t.Logf("part %s:\n%s", part, out)
+	if err != nil {
+		t.Fatalf("part %s: %v", part, err)
+	}
+}
+
+// TestSecretServicePart is the inside of TestSecretService; outside of a
+// session there is nothing for it to do but to see that a missing D-Bus is
+// told as such.
+func TestSecretServicePart(t *testing.T) {
+	if os.Getenv(partVar) == "" {
+		t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path="+filepath.Join(t.TempDir(), "no-bus"))
+	}
+	open := func(t *testing.T) keyring.Store {
+		t.Helper()
+		s, err := keyring.NewSystem(keyring.SystemOptions{Service: "countersign-test", Timeout: 20 * time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	switch part := os.Getenv(partVar); part {
+	case "":
+		wantUnavailable(t, open(t))
+	case "unlocked":
+		keyringtest.Run(t, open)
+		if err := open(t).Set(t.Context(), "survivor", []byte("first")); err != nil {
+			t.Fatal(err)
+		}
+	case "locked":
+		wantUnavailable(t, open(t))
+	case "unlocked-again":
+		got, err := open(t).Get(t.Context(), "survivor")
+		if err != nil || string(got) != "first" {
+			t.Errorf("after the keyring was locked: Get = %q, %v, want the first value", got, err)
+		}
+	default:
+		t.Fatalf("unknown part %q", part)
+	}
+}
+
+// wantUnavailable asks for an item that is there, or may be, and tries to
+// overwrite and delete it.
+func wantUnavailable(t *testing.T, s keyring.Store) {
+	t.Helper()
+	_, getErr := s.Get(t.Context(), "survivor")
+	for name, err := range map[string]error{
+		"Get":    getErr,
+		"Set":    s.Set(t.Context(), "survivor", []byte("second")),
+		"Delete": s.Delete(t.Context(), "survivor"),
+		"Probe":  keyring.Probe(t.Context(), s),
+	} {
+		if !errors.Is(err, keyring.ErrUnavailable) {
+			t.Errorf("%s = %v, want ErrUnavailable", name, err)
+		}
+	}
+}
