@@ -1,0 +1,174 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// MaxInputBytes bounds the JSON of an Input.
+const MaxInputBytes = 16 << 10
+
+// ErrInput is wrapped by every error of ParseInput. The error's text names the
+// member and what is allowed, and may be shown to the caller.
+var ErrInput = errors.New("policy input")
+
+// Tenant holds the organisation-wide settings that an input may leave out.
+type Tenant struct {
+	Rollout          Rollout
+	AllowApproveDeny bool
+}
+
+// DefaultTenant is an organisation that has changed nothing.
+func DefaultTenant() Tenant {
+	return Tenant{Rollout: Enforced, AllowApproveDeny: true}
+}
+
+// ParseInput reads the JSON of an Input for an organisation that has changed
+// nothing; see [Tenant.ParseInput].
+func ParseInput(body []byte) (Input, error) { return DefaultTenant().ParseInput(body) }
+
+// ParseInput reads the JSON of an Input: an object with the members rollout,
+// scenario, method, client, device or devices, policy and user. It is strict:
+// unknown, duplicate and mistyped members are refused. A member that is absent
+// or null describes an untouched organisation: the tenant's rollout, a
+// multifactor sign-in on the web, the user's default method, one up-to-date
+// phone, a policy that is enabled and targets the user. The user's methods have
+// no default: a user without members has none.
+func (t Tenant) ParseInput(body []byte) (Input, error) {
+	if len(body) > MaxInputBytes {
+		return Input{}, fmt.Errorf("%w: longer than %d bytes", ErrInput, MaxInputBytes)
+	}
+	wire := struct {
+		Input
+		Device *Device `json:"device"`
+	}{Input: t.defaultInput()}
+	if err := unmarshalStrict(body, &wire); err != nil {
+		return Input{}, fmt.Errorf("%w: %w", ErrInput, err)
+	}
+	in := wire.Input
+	switch {
+	case wire.Device != nil && in.Devices != nil:
+		return Input{}, fmt.Errorf("%w: give either device or devices, not both", ErrInput)
+	case wire.Device != nil:
+		in.Devices = []Device{*wire.Device}
+	case in.Devices == nil:
+		in.Devices = []Device{capablePhone()}
+	}
+	return in, nil
+}
+
+func (t Tenant) defaultInput() Input {
+	return Input{
+		Rollout:  t.Rollout,
+		Scenario: ScenarioMFA,
+		Client:   Client{Kind: KindWeb, RADIUSAuth: RADIUSPAP},
+		Policy: Settings{
+			State: Enabled, AuthenticationMode: ModeAny,
+			NumberMatchingRequiredState: FeatureDefault,
+			AllowApproveDeny:            t.AllowApproveDeny,
+		},
+		User: User{Targeted: true},
+	}
+}
+
+func capablePhone() Device { return Device{FormFactor: Phone, NumberMatching: true} }
+
+// UnmarshalJSONFrom reads a device whose absent members are those of an
+// up-to-date phone.
+func (d *Device) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	type plain Device
+	device := plain(capablePhone())
+	if dec.PeekKind() == 'n' {
+		return errors.New("must be an object, not null")
+	}
+	if err := json.UnmarshalDecode(dec, &device); err != nil {
+		return err
+	}
+	*d = Device(device)
+	return nil
+}
+
+// unmarshalStrict decodes one JSON object into the struct at v: names are
+// case-sensitive, unknown and duplicate ones are refused, and a member that is
+// null keeps v's value. Its errors name the member.
+func unmarshalStrict(body []byte, v any) error {
+	if kind := jsontext.Value(body).Kind(); kind != '{' {
+		return errors.New("must be a JSON object")
+	}
+	nullKeeps := json.UnmarshalFromFunc(func(dec *jsontext.Decoder, _ any) error {
+		parent, _ := dec.StackIndex(dec.StackDepth())
+		if parent == '{' && dec.PeekKind() == 'n' {
+			return dec.SkipValue()
+		}
+		return errors.ErrUnsupported
+	})
+	err := json.Unmarshal(body, v, json.RejectUnknownMembers(true), json.WithUnmarshalers(nullKeeps))
+	return describe(err)
+}
+
+// describe turns a decoding error into words for the one who wrote the JSON.
+func describe(err error) error {
+	var semantic *json.SemanticError
+	if !errors.As(err, &semantic) {
+		return err // nil, or a syntax error, which says where
+	}
+	member := memberName(semantic.JSONPointer)
+	switch {
+	case errors.Is(semantic.Err, json.ErrUnknownName):
+		return fmt.Errorf("unknown member %s", member)
+	case semantic.Err != nil:
+		return fmt.Errorf("member %s: %w", member, semantic.Err)
+	}
+	return fmt.Errorf("member %s: must be %s, not %s", member, wanted(semantic.GoType), found(semantic.JSONKind))
+}
+
+// memberName writes a JSON pointer (RFC 6901) the way people name members:
+// client.kind, devices.0.platform.
+func memberName(pointer jsontext.Pointer) string {
+	var names []string
+	for token := range pointer.Tokens() {
+		names = append(names, token)
+	}
+	return fmt.Sprintf("%q", strings.Join(names, "."))
+}
+
+func wanted(t reflect.Type) string {
+	if t == nil {
+		return "another type"
+	}
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.String:
+		return "a string"
+	case reflect.Slice:
+		return "a list"
+	case reflect.Struct, reflect.Pointer:
+		return "an object"
+	default:
+		return "a " + t.Kind().String()
+	}
+}
+
+func found(kind jsontext.Kind) string {
+	switch kind {
+	case 'n':
+		return "null"
+	case 't', 'f':
+		return "a boolean"
+	case '"':
+		return "a string"
+	case '0':
+		return "a number"
+	case '[':
+		return "a list"
+	case '{':
+		return "an object"
+	}
+	return "something else"
+}
