@@ -66,3 +66,11 @@ func TestExperienceTable(t *testing.T) {
 		t.Run(r.ID, func(t *testing.T) { testRow(t, r) })
 	}
 }
+
+// TestDecisions holds the answers that the table leaves open: what is absent,
+// what is malformed, and which rule goes first where two meet.
+func TestDecisions(t *testing.T) {
+	for _, r := range readRows(t, "testdata/decisions.jsonl") {
+		t.Run(r.ID, func(t *testing.T) { testRow(t, r) })
+	}
+}

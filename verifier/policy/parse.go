@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"encoding"
 	"errors"
 	"fmt"
 	"reflect"
@@ -100,15 +101,31 @@ func unmarshalStrict(body []byte, v any) error {
 	if kind := jsontext.Value(body).Kind(); kind != '{' {
 		return errors.New("must be a JSON object")
 	}
-	nullKeeps := json.UnmarshalFromFunc(func(dec *jsontext.Decoder, _ any) error {
-		parent, _ := dec.StackIndex(dec.StackDepth())
-		if parent == '{' && dec.PeekKind() == 'n' {
-			return dec.SkipValue()
-		}
-		return errors.ErrUnsupported
-	})
-	err := json.Unmarshal(body, v, json.RejectUnknownMembers(true), json.WithUnmarshalers(nullKeeps))
+	err := json.Unmarshal(body, v, json.RejectUnknownMembers(true),
+		json.WithUnmarshalers(json.UnmarshalFromFunc(readValue)))
 	return describe(err)
+}
+
+// readValue handles two kinds of value before the decoder does: a null member,
+// which keeps what v holds, and an enum that is no string, whose error should
+// list what is allowed. It leaves all else to the decoder.
+func readValue(dec *jsontext.Decoder, v any) error {
+	parent, _ := dec.StackIndex(dec.StackDepth())
+	if parent == '{' && dec.PeekKind() == 'n' {
+		return dec.SkipValue()
+	}
+	enum, isEnum := v.(encoding.TextUnmarshaler)
+	if !isEnum || dec.PeekKind() == '"' {
+		return errors.ErrUnsupported
+	}
+	raw, err := dec.ReadValue()
+	if err != nil {
+		return err
+	}
+	if err := enum.UnmarshalText(raw); err != nil {
+		return err
+	}
+	return errors.New("must be a string")
 }
 
 // describe turns a decoding error into words for the one who wrote the JSON.
