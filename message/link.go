@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/url"
 	"strings"
 
 	"countersign/crypto/identity"
+	"countersign/crypto/relayurl"
 )
 
 // ErrLink is wrapped by every error about an enrolment link.
@@ -101,26 +101,6 @@ func ParseLink(s string) (Link, error) {
 	return link, nil
 }
 
-// CheckRelayURL refuses a relay URL that is not wss, or ws to loopback: in the
-// open anyone on the way could watch who signs in when.
-func CheckRelayURL(s string) error {
-	u, err := url.Parse(s)
-	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" {
-		return errors.New("the relay is not a URL like wss://host/relay")
-	}
-	switch {
-	case u.Scheme == "wss":
-		return nil
-	case u.Scheme == "ws" && loopback(u.Hostname()):
-		return nil
-	case u.Scheme == "ws":
-		return errors.New("the relay's URL is ws://, which is allowed to this computer alone; use wss://")
-	default:
-		return errors.New("the relay's URL does not begin with wss://")
-	}
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
+// CheckRelayURL refuses a relay URL that is not wss, or ws to loopback
+// (relayurl.Check).
+func CheckRelayURL(s string) error { return relayurl.Check(s) }
