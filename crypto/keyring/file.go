@@ -48,7 +48,7 @@ func CreateFile(dir string, passphrase []byte, kdf KDF) (*File, error) {
 		return nil, fmt.Errorf("%w: %s holds items, but their %s is missing; restore it from a backup or choose another folder", ErrExists, dir, headerName)
 	}
 	key := make([]byte, chacha20poly1305.KeySize)
-	rand.Read(key) //nolint:errcheck,gosec // crypto/rand.Read never fails (Go 1.24)
+	rand.Read(key) // never fails (Go 1.24)
 	f := newFile(dir, key)
 	if err := f.writeHeader(passphrase, kdf); err != nil {
 		return nil, err

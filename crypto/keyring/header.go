@@ -97,7 +97,7 @@ func sealHeader(key, passphrase []byte, kdf KDF) ([]byte, error) {
 		return nil, err
 	}
 	salt := make([]byte, saltSize)
-	rand.Read(salt) //nolint:errcheck,gosec // crypto/rand.Read never fails (Go 1.24)
+	rand.Read(salt) // never fails (Go 1.24)
 	sealed, err := sealUnder(kdf.derive(passphrase, salt), headerMark, "", key)
 	if err != nil {
 		return nil, err
@@ -158,7 +158,7 @@ func sealUnder(key []byte, mark, name string, value []byte) ([]byte, error) {
 	}
 	out := append([]byte(mark), make([]byte, chacha20poly1305.NonceSizeX)...)
 	nonce := out[len(mark):]
-	rand.Read(nonce) //nolint:errcheck,gosec // crypto/rand.Read never fails (Go 1.24)
+	rand.Read(nonce) // never fails (Go 1.24)
 	return aead.Seal(out, nonce, value, []byte(mark+name)), nil
 }
 
