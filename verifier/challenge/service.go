@@ -1,0 +1,343 @@
+package challenge
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"countersign/crypto/identity"
+	"countersign/message"
+	"countersign/verifier/audit"
+	"countersign/verifier/directory"
+	"countersign/verifier/store"
+	"countersign/verifier/tenant"
+)
+
+// Post takes messages to devices. It must not block: what it cannot take, the
+// device asks for with its next Sync.
+type Post interface {
+	Post(to identity.PublicKey, device identity.Thumbprint, m message.Message)
+}
+
+// Enrolment is told, in the settling transaction, how the challenge of an
+// enrolment ended. What it returns goes to the new device with the outcome.
+type Enrolment interface {
+	Settled(tx store.Tx, id string, state State, reason string) (*message.Account, error)
+}
+
+// Config is what a Service is made of.
+type Config struct {
+	Store     store.Store
+	Directory *directory.Directory
+	Tenant    *tenant.Tenant
+	Audit     *audit.Log
+	Post      Post
+	Enrolment Enrolment
+	Issuer    identity.Thumbprint // the verifier's signing key
+	Limits    Limits
+	Now       func() time.Time
+	Logger    *slog.Logger
+	Metrics   prometheus.Registerer
+}
+
+// Service starts, settles and watches challenges.
+type Service struct {
+	Config
+	settled *prometheus.CounterVec
+	started *prometheus.CounterVec
+
+	mu      sync.Mutex
+	waiters map[string]*waiter
+}
+
+// waiter is closed when its challenge is settled.
+type waiter struct {
+	done  chan struct{}
+	count int
+}
+
+// New makes a Service. Run must run as long as it is used.
+func New(cfg Config) *Service {
+	s := &Service{
+		Config:  cfg,
+		waiters: map[string]*waiter{},
+		started: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "countersign_challenges_started_total", Help: "Challenges started, by experience.",
+		}, []string{"experience"}),
+		settled: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "countersign_challenges_settled_total", Help: "Challenges settled, by state and reason.",
+		}, []string{"state", "reason"}),
+	}
+	cfg.Metrics.MustRegister(s.started, s.settled)
+	return s
+}
+
+const (
+	sweepEvery = 5 * time.Second
+	sweepBatch = 200
+)
+
+// Run expires what nobody asks about any more, until ctx is done.
+func (s *Service) Run(ctx context.Context) error {
+	ticker := time.NewTicker(sweepEvery)
+	defer ticker.Stop()
+	for {
+		if err := s.sweep(ctx); err != nil && ctx.Err() == nil {
+			s.Logger.Error("expiring challenges", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+func (s *Service) sweep(ctx context.Context) error {
+	var due []string
+	now := s.Now()
+	err := s.Store.View(ctx, func(tx store.Tx) error {
+		due = due[:0]
+		return pendings.Scan(tx, store.Range{}, func(id string, expires time.Time) error {
+			if expires.After(now) {
+				return nil
+			}
+			if due = append(due, id); len(due) == sweepBatch {
+				return store.Stop
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return err
+	}
+	for _, id := range due {
+		if _, err := s.load(ctx, id); err != nil && !errors.Is(err, ErrUnknown) {
+			return err
+		}
+	}
+	return nil
+}
+
+// Get returns a client's challenge. With a wait it returns as soon as the
+// challenge is settled, or when the wait or ctx ends. A challenge of another
+// client is as unknown as one that never was.
+func (s *Service) Get(ctx context.Context, client, id string, wait time.Duration) (Challenge, error) {
+	w := s.watch(id)
+	defer s.unwatch(id, w)
+	r, err := s.load(ctx, id)
+	if err != nil {
+		return Challenge{}, err
+	}
+	if r.Client != client {
+		return Challenge{}, ErrUnknown
+	}
+	if r.State != Pending || wait <= 0 {
+		return r.view(), nil
+	}
+	timer := time.NewTimer(min(wait, r.ExpiresAt.Sub(s.Now())))
+	defer timer.Stop()
+	select {
+	case <-w.done:
+	case <-timer.C:
+	case <-ctx.Done():
+		return r.view(), nil
+	}
+	if r, err = s.load(ctx, id); err != nil {
+		return Challenge{}, err
+	}
+	return r.view(), nil
+}
+
+// load reads a challenge, and expires it first if its time is over.
+func (s *Service) load(ctx context.Context, id string) (record, error) {
+	var r record
+	err := s.Store.View(ctx, func(tx store.Tx) (err error) {
+		r, err = get(tx, id)
+		return err
+	})
+	if err != nil || r.State != Pending || s.Now().Before(r.ExpiresAt) {
+		return r, err
+	}
+	return s.change(ctx, id, func(tx store.Tx, c *change) error {
+		return s.expire(tx, c)
+	})
+}
+
+func get(tx store.Tx, id string) (record, error) {
+	r, err := challenges.Get(tx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return record{}, ErrUnknown
+	}
+	return r, err
+}
+
+// Cancel ends a client's pending challenge. One that is settled stays as it is.
+func (s *Service) Cancel(ctx context.Context, client, id string) (Challenge, error) {
+	r, err := s.change(ctx, id, func(tx store.Tx, c *change) error {
+		if c.record.Client != client {
+			return ErrUnknown
+		}
+		return s.settle(tx, c, Cancelled, "")
+	})
+	return r.view(), err
+}
+
+// Code takes a TOTP code for a challenge that asks for one. It returns
+// ErrWrongCode while more tries are left; the last one denies as locked.
+func (s *Service) Code(ctx context.Context, client, id, code string) (Challenge, error) {
+	wrong := false
+	r, err := s.change(ctx, id, func(tx store.Tx, c *change) error {
+		wrong = false
+		switch {
+		case c.record.Client != client:
+			return ErrUnknown
+		case c.record.Experience != experienceTOTP:
+			return ErrNotTOTP
+		case c.record.State != Pending:
+			return ErrSettled
+		case !c.account.TOTPLocked.IsZero():
+			return s.settle(tx, c, Denied, message.ReasonLocked)
+		}
+		ok, err := s.Directory.CheckTOTP(tx, c.record.User, code, s.Now())
+		if err != nil {
+			return err
+		}
+		if ok {
+			return s.settle(tx, c, Approved, "")
+		}
+		wrong = true
+		return s.wrongCode(tx, c)
+	})
+	if err == nil && wrong && r.State == Pending {
+		err = ErrWrongCode
+	}
+	return r.view(), err
+}
+
+func (s *Service) wrongCode(tx store.Tx, c *change) error {
+	c.account.WrongCodes++
+	if c.account.WrongCodes < s.Limits.WrongCodes {
+		return nil
+	}
+	c.account.TOTPLocked = s.Now()
+	if err := s.Audit.Append(tx, audit.Event{Kind: audit.KindCodeLocked, User: c.record.User, Challenge: c.record.ID, Source: c.record.Source}); err != nil {
+		return err
+	}
+	return s.settle(tx, c, Denied, message.ReasonLocked)
+}
+
+// History returns a user's latest challenges, newest first.
+func (s *Service) History(ctx context.Context, user string, limit int) ([]Challenge, error) {
+	var list []Challenge
+	err := s.Store.View(ctx, func(tx store.Tx) error {
+		list = list[:0]
+		return byUser.Scan(tx, store.Range{Prefix: user + "/", Reverse: true, Limit: limit}, func(_, id string) error {
+			r, err := get(tx, id)
+			if err == nil {
+				list = append(list, r.view())
+			}
+			return err
+		})
+	})
+	return list, err
+}
+
+// Locks says what is locked for a user, and since when; zero times if not.
+func (s *Service) Locks(ctx context.Context, user string) (push, totp time.Time, err error) {
+	err = s.Store.View(ctx, func(tx store.Tx) error {
+		a, err := accountOf(tx, user)
+		push, totp = a.PushLocked, a.TOTPLocked
+		return err
+	})
+	return push, totp, err
+}
+
+// Release lifts a user's locks, blocks and start limits: an administrator's
+// decision, audited with the actor.
+func (s *Service) Release(ctx context.Context, actor, user string) error {
+	err := s.Store.Update(ctx, func(tx store.Tx) error { return Release(tx, s.Audit, actor, user) })
+	if err == nil {
+		s.notifyUser(ctx, user, message.NoticeUnlocked, "")
+	}
+	return err
+}
+
+// Release lifts them inside a transaction, without telling the devices: for the
+// command line, which has no connection to them.
+func Release(tx store.Tx, log *audit.Log, actor, user string) error {
+	a, err := accountOf(tx, user)
+	if err != nil {
+		return err
+	}
+	// The pending challenge stays: it is not a lock, and ends by itself.
+	if err := accounts.Put(tx, user, account{Pending: a.Pending, Known: a.Known}); err != nil {
+		return err
+	}
+	return log.Append(tx, audit.Event{Kind: audit.KindPushUnlocked, Actor: actor, User: user})
+}
+
+func accountOf(tx store.Tx, user string) (account, error) {
+	a, err := accounts.Get(tx, user)
+	if errors.Is(err, store.ErrNotFound) {
+		return account{}, nil
+	}
+	return a, err
+}
+
+func (s *Service) watch(id string) *waiter {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w := s.waiters[id]
+	if w == nil {
+		w = &waiter{done: make(chan struct{})}
+		s.waiters[id] = w
+	}
+	w.count++
+	return w
+}
+
+func (s *Service) unwatch(id string, w *waiter) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if w.count--; w.count == 0 && s.waiters[id] == w {
+		delete(s.waiters, id)
+	}
+}
+
+func (s *Service) wake(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if w := s.waiters[id]; w != nil {
+		close(w.done)
+		delete(s.waiters, id)
+	}
+}
+
+// notifyUser sends a Notice to the user's devices. What fails is only logged:
+// the change that it tells of has happened.
+func (s *Service) notifyUser(ctx context.Context, user, kind, detail string) {
+	var devices []directory.Device
+	err := s.Store.View(ctx, func(tx store.Tx) (err error) {
+		devices, err = s.Directory.Devices(tx, user)
+		return err
+	})
+	if err != nil {
+		s.Logger.Error("reading the devices to notify", "error", err)
+		return
+	}
+	for _, d := range devices {
+		s.Post.Post(d.Encryption, d.ID, message.Notice{
+			Claims: message.NewClaims(s.Issuer, d.ID, s.Now(), message.EnrolmentLifetime), Kind: kind, Detail: detail,
+		})
+	}
+}
+
+// Notify tells all of a user's devices of a change to the account.
+func (s *Service) Notify(ctx context.Context, user, kind, detail string) {
+	s.notifyUser(ctx, user, kind, detail)
+}

@@ -1,0 +1,407 @@
+package challenge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"countersign/message"
+	"countersign/verifier/audit"
+	"countersign/verifier/directory"
+	"countersign/verifier/policy"
+	"countersign/verifier/store"
+	"countersign/verifier/tenant"
+)
+
+const experienceTOTP = policy.TOTP
+
+// starting is one transaction's work on a new challenge.
+type starting struct {
+	record   record
+	user     directory.User
+	devices  []directory.Device
+	settings tenant.Settings
+	account  account
+	ended    []change // challenges that gave way to this one
+}
+
+// Start begins a sign-in: policy decides what it asks, limits decide whether it
+// may. It returns a *Refusal where they forbid it. A user who does not exist and
+// one without a method get the same challenge, denied from the start, after the
+// same work.
+func (s *Service) Start(ctx context.Context, req Request) (Challenge, error) {
+	if req.Decoy {
+		// A request for a code would tell that the name has TOTP.
+		req.Method = policy.MethodPush
+	}
+	var st starting
+	err := s.Store.Update(ctx, func(tx store.Tx) error {
+		var err error
+		st, err = s.start(tx, req)
+		return err
+	})
+	if err != nil {
+		return Challenge{}, err
+	}
+	for _, c := range st.ended {
+		s.tell(ctx, c)
+	}
+	s.started.WithLabelValues(string(st.record.Experience)).Inc()
+	s.ask(st.record)
+	return st.record.view(), nil
+}
+
+// ask sends a stored challenge to its devices, each with its own sealed copy.
+func (s *Service) ask(r record) {
+	if r.State != Pending {
+		return
+	}
+	for _, to := range r.Asked {
+		s.Post.Post(to.Encryption, to.Signing, r.message(s.Issuer, to.Signing))
+	}
+}
+
+func (s *Service) start(tx store.Tx, req Request) (starting, error) {
+	st, err := s.prepare(tx, req)
+	if err != nil {
+		return st, err
+	}
+	decision, err := s.decide(tx, &st, req)
+	if err != nil {
+		return st, err
+	}
+	st.record.Experience, st.record.Reason = decision.Experience, string(decision.Reason)
+	if decision.Event != nil {
+		st.record.Event = *decision.Event
+	}
+	err = s.admit(tx, &st)
+	var refusal *Refusal
+	switch {
+	case errors.As(err, &refusal) && req.Decoy:
+		st.record.Experience = policy.None
+	case err != nil:
+		return st, err
+	}
+	if st.record.Experience == policy.None {
+		st.ended, st.user, st.devices = nil, directory.User{}, nil
+		if err := st.refuse(req.Decoy); err != nil {
+			return st, err
+		}
+	}
+	return st, s.keep(tx, &st)
+}
+
+// prepare reads who is asked, and begins the record.
+func (s *Service) prepare(tx store.Tx, req Request) (starting, error) {
+	now := s.Now()
+	ttl := req.TTL
+	if ttl <= 0 {
+		ttl = DefaultTTL
+	}
+	st := starting{record: record{
+		ID: message.NewID(), Client: req.Client.ID, ClientName: req.Client.Name, Scenario: req.Scenario, State: Pending,
+		Context: req.Context, Source: source(req), CreatedAt: now, ExpiresAt: now.Add(min(ttl, message.Lifetime)), Broker: req.Broker,
+	}}
+	if st.record.Scenario == "" {
+		st.record.Scenario = policy.ScenarioMFA
+	}
+	var err error
+	if st.settings, err = s.Tenant.Load(tx); err != nil {
+		return st, err
+	}
+	switch st.user, err = s.Directory.FindUser(tx, req.User); {
+	case errors.Is(err, directory.ErrUnknownUser):
+		st.user = directory.User{}
+	case err != nil:
+		return st, err
+	}
+	// The same reads for a name that nobody has: the time tells nothing.
+	if st.devices, err = s.Directory.Devices(tx, st.user.ID); err != nil {
+		return st, err
+	}
+	if st.account, err = accountOf(tx, st.user.ID); err != nil {
+		return st, err
+	}
+	st.record.User = st.user.ID
+	st.record.Verify = st.record.open()
+	st.record.Open = st.record.open()
+	return st, nil
+}
+
+// open tells the scenarios that start without a verified first factor. They
+// require the device's own user verification instead.
+func (r record) open() bool {
+	return r.Scenario == policy.ScenarioPhoneSignIn || r.Scenario == policy.ScenarioSSPR
+}
+
+// source is what a report blocks and what is new or known: the address, or the
+// client where it gives none.
+func source(req Request) string {
+	if req.Context.IP != "" {
+		return req.Context.IP
+	}
+	return "client:" + req.Client.ID
+}
+
+// decide asks policy, and chooses mode, devices and what they are shown.
+func (s *Service) decide(tx store.Tx, st *starting, req Request) (policy.Decision, error) {
+	user, settings, err := s.Directory.PolicyInput(tx, st.user, st.settings)
+	if err != nil {
+		return policy.Decision{}, err
+	}
+	if st.user.ID == "" || st.user.Disabled {
+		user.Push, user.TOTP = false, false
+	}
+	client := req.Client.Policy()
+	client.RADIUSAuth = req.RADIUSAuth
+	if st.record.Scenario == policy.ScenarioBroker {
+		// The same-device flow exists on iOS alone.
+		st.devices = slices.DeleteFunc(st.devices, func(d directory.Device) bool { return d.Platform != message.PlatformIOS })
+	}
+	in := policy.Input{
+		Rollout: st.settings.Rollout, Scenario: st.record.Scenario, Method: req.Method,
+		Client: client, Policy: settings, User: user,
+	}
+	for _, d := range st.devices {
+		in.Devices = append(in.Devices, PolicyDevice(d.Platform, d.FormFactor, d.AppVersion))
+	}
+	decision := policy.Decide(in)
+	st.record.Shown = shown(req.Context, settings)
+	st.record.Mode, st.record.MinVersion = mode(decision.Experience), minVersion(st.settings.Rollout, decision.Experience)
+	st.devices = slices.DeleteFunc(st.devices, func(d directory.Device) bool {
+		return d.FormFactor == message.FormWatch || message.VersionBefore(d.AppVersion, st.record.MinVersion)
+	})
+	return decision, nil
+}
+
+// PolicyDevice is a device as policy looks at it.
+func PolicyDevice(platform, formFactor, version string) policy.Device {
+	return policy.Device{
+		Platform: policy.Platform(platform), FormFactor: policy.FormFactor(formFactor),
+		NumberMatching: !message.VersionBefore(version, message.MinAppVersion),
+	}
+}
+
+// mode is empty for experiences that send no push.
+func mode(e policy.Experience) string {
+	switch e {
+	case policy.NumberMatch, policy.PhoneSignIn:
+		return message.ModeNumber
+	case policy.ApproveDeny:
+		return message.ModeApproveDeny
+	default:
+		return ""
+	}
+}
+
+// minVersion is the oldest app that may answer: one that can match numbers,
+// but in the preview an older one could still answer Approve/Deny.
+func minVersion(rollout policy.Rollout, e policy.Experience) string {
+	if rollout == policy.Preview && e == policy.ApproveDeny {
+		return "0.0.0"
+	}
+	return message.MinAppVersion
+}
+
+// shown leaves out what the policy's display settings keep from the prompt.
+func shown(c Context, settings policy.Settings) Context {
+	if !settings.ShowApp {
+		c.App, c.Origin = "", ""
+	}
+	if !settings.ShowLocation {
+		c.IP, c.Location = "", ""
+	}
+	return c
+}
+
+// admit applies locks, blocks, the one pending challenge, and the limits.
+func (s *Service) admit(tx store.Tx, st *starting) error {
+	now, a, r := s.Now(), &st.account, &st.record
+	switch r.Experience {
+	case policy.None:
+		return nil
+	case policy.TOTP:
+		// Push limits never stop a code.
+		if !a.TOTPLocked.IsZero() {
+			return &Refusal{Code: RefusedTOTP}
+		}
+		return nil
+	default:
+	}
+	if !a.PushLocked.IsZero() {
+		return &Refusal{Code: RefusedLocked}
+	}
+	if wait := a.blocked(r.Source, now); wait > 0 {
+		return &Refusal{Code: RefusedBlocked, RetryAfter: wait}
+	}
+	if err := s.admitOnePending(tx, st); err != nil {
+		return err
+	}
+	return s.admitBudget(tx, st)
+}
+
+// admitOnePending keeps to one pending push a user: two at once would let an
+// attacker's ride on the user's own. The first stands, except that one started
+// by name alone yields to a start after a right password: otherwise anybody who
+// knows a name could keep its owner out.
+func (s *Service) admitOnePending(tx store.Tx, st *starting) error {
+	if st.account.Pending == "" {
+		return nil
+	}
+	earlier, err := get(tx, st.account.Pending)
+	if errors.Is(err, ErrUnknown) {
+		st.account.Pending = ""
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	c := change{record: earlier, account: st.account}
+	switch {
+	case earlier.State != Pending:
+		c.account.Pending = ""
+	case !s.Now().Before(earlier.ExpiresAt):
+		err = s.expire(tx, &c)
+	case earlier.Open && !st.record.Open:
+		err = s.settle(tx, &c, Cancelled, "")
+	default:
+		return &Refusal{Code: RefusedPending, RetryAfter: earlier.ExpiresAt.Sub(s.Now())}
+	}
+	if err == nil {
+		err = c.write(tx)
+	}
+	st.account = c.account
+	st.ended = append(st.ended, c)
+	return err
+}
+
+func (s *Service) admitBudget(tx store.Tx, st *starting) error {
+	now := s.Now()
+	mine := &st.account.Push
+	if st.record.Open {
+		mine = &st.account.Open
+		shared, err := sources.Get(tx, st.record.Source)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		limits := s.Limits.times(s.Limits.PerAddress)
+		if wait := shared.wait(limits, now); wait > 0 {
+			return &Refusal{Code: RefusedLimit, RetryAfter: wait}
+		}
+		shared.start(limits, now)
+		if err := sources.Put(tx, st.record.Source, shared); err != nil {
+			return err
+		}
+	}
+	if wait := mine.wait(s.Limits, now); wait > 0 {
+		return &Refusal{Code: RefusedLimit, RetryAfter: wait}
+	}
+	mine.start(s.Limits, now)
+	return nil
+}
+
+// refuse makes the record one that nobody can answer: denied at once for a
+// client that may know why, pending with a number for a page that must not tell.
+func (st *starting) refuse(decoy bool) error {
+	r := &st.record
+	r.Mode, r.Asked = "", nil
+	if !decoy {
+		r.State, r.DecidedAt = Denied, r.CreatedAt
+		return nil
+	}
+	r.User, r.Reason = "", string(policy.ReasonNumberMatchingRequired)
+	r.Experience = policy.NumberMatch
+	if r.Scenario == policy.ScenarioPhoneSignIn {
+		r.Experience, r.Reason = policy.PhoneSignIn, string(policy.ReasonPartOfPhoneSignIn)
+	}
+	var err error
+	r.Number, err = newNumber(st.settings.NumberDigits)
+	return err
+}
+
+// keep draws the number and writes everything, before anyone is asked.
+func (s *Service) keep(tx store.Tx, st *starting) error {
+	r := &st.record
+	if r.State == Pending && r.Mode == message.ModeNumber {
+		var err error
+		if r.Number, err = newNumber(st.settings.NumberDigits); err != nil {
+			return err
+		}
+	}
+	if r.Mode != "" {
+		for _, d := range st.devices {
+			r.Asked = append(r.Asked, recipient{Signing: d.ID, Encryption: d.Encryption})
+		}
+		r.NewSource = st.account.isNew(r.Source)
+		st.account.Pending = r.ID
+	}
+	if err := challenges.Put(tx, r.ID, *r); err != nil {
+		return err
+	}
+	if r.State == Pending {
+		if err := pendings.Put(tx, r.ID, r.ExpiresAt); err != nil {
+			return err
+		}
+	}
+	if r.User != "" {
+		if err := accounts.Put(tx, r.User, st.account); err != nil {
+			return err
+		}
+		if err := byUser.Put(tx, historyKey(*r), r.ID); err != nil {
+			return err
+		}
+	}
+	return s.Audit.Append(tx, audit.Event{
+		Kind: audit.KindChallengeStarted, User: r.User, Client: r.Client, Challenge: r.ID, Source: r.Source,
+		Scenario: string(r.Scenario), Experience: string(r.Experience), State: string(r.State), Reason: r.Reason,
+	})
+}
+
+// historyKey orders a user's challenges by time.
+func historyKey(r record) string {
+	return fmt.Sprintf("%s/%020d/%s", r.User, r.CreatedAt.UnixNano(), r.ID)
+}
+
+// EnrolmentRequest asks for the challenge that ends an enrolment.
+type EnrolmentRequest struct {
+	Enrolment string           // the enrolment's id
+	Device    directory.Device // as it will be when it is approved
+	App       string           // the organisation's name, for the prompt
+	Number    bool             // false only in the preview
+	Digits    int
+	ExpiresAt time.Time // the link's end: the challenge does not outlive it
+}
+
+// StartEnrolment writes the challenge that asks a new device for the number on
+// the enrolment's page. It counts as no start, and a wrong number ends the
+// enrolment and counts nowhere else. The function returned sends it; it is
+// called once the transaction is on disk.
+func (s *Service) StartEnrolment(tx store.Tx, req EnrolmentRequest) (Challenge, func(), error) {
+	now := s.Now()
+	r := record{
+		ID: message.NewID(), User: req.Device.User, Scenario: policy.ScenarioCombinedRegistration, State: Pending,
+		Experience: policy.ApproveDeny, Mode: message.ModeApproveDeny, Enrolment: req.Enrolment, DeviceName: req.Device.Name,
+		Context: Context{App: req.App}, Shown: Context{App: req.App}, MinVersion: message.MinAppVersion,
+		CreatedAt: now, ExpiresAt: now.Add(message.Lifetime),
+		Asked: []recipient{{Signing: req.Device.ID, Encryption: req.Device.Encryption}},
+	}
+	if req.ExpiresAt.Before(r.ExpiresAt) {
+		r.ExpiresAt = req.ExpiresAt
+	}
+	if req.Number {
+		var err error
+		if r.Number, err = newNumber(req.Digits); err != nil {
+			return Challenge{}, nil, err
+		}
+		r.Experience, r.Mode = policy.NumberMatch, message.ModeNumber
+	}
+	if err := challenges.Put(tx, r.ID, r); err != nil {
+		return Challenge{}, nil, err
+	}
+	if err := pendings.Put(tx, r.ID, r.ExpiresAt); err != nil {
+		return Challenge{}, nil, err
+	}
+	return r.view(), func() { s.ask(r) }, nil
+}

@@ -1,0 +1,481 @@
+// Package enrol adds authenticators to users (combined registration): a link of
+// one use, a device that comes with it, and a number that ties the two to the
+// person in front of the page. Until that number is answered, nothing is
+// enrolled.
+//
+//	waiting → asked → enrolled | refused | expired
+package enrol
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"countersign/crypto/identity"
+	"countersign/message"
+	"countersign/verifier/audit"
+	"countersign/verifier/challenge"
+	"countersign/verifier/directory"
+	"countersign/verifier/policy"
+	"countersign/verifier/store"
+	"countersign/verifier/tenant"
+	"countersign/verifier/vault"
+)
+
+// State is where an enrolment is in its life.
+type State string
+
+// The states; the last three are final.
+const (
+	Waiting  State = "waiting"  // for a device that opens the link
+	Asked    State = "asked"    // the device was asked for the number
+	Enrolled State = "enrolled" // the device is the user's
+	Refused  State = "refused"  // Reason says why
+	Expired  State = "expired"
+)
+
+// Enrolment is one link and what became of it.
+type Enrolment struct {
+	ID        string
+	User      string // the user's id
+	State     State
+	Reason    string
+	Device    string // the device's name, once it has come
+	Number    string // to show beside the link while asked; the device's user types it
+	Notice    string // a device that was turned away, such as a watch; the link still stands
+	ExpiresAt time.Time
+}
+
+// Final reports whether nothing more will happen.
+func (e Enrolment) Final() bool { return e.State != Waiting && e.State != Asked }
+
+type record struct {
+	ID        string           `json:"id"`
+	User      string           `json:"user"`
+	Actor     string           `json:"actor"`
+	Secret    []byte           `json:"secret"` // sealed
+	TOTP      bool             `json:"totp,omitempty"`
+	State     State            `json:"state"`
+	Reason    string           `json:"reason,omitempty"`
+	Notice    string           `json:"notice,omitempty"`
+	Device    directory.Device `json:"device,omitzero"`
+	Challenge string           `json:"challenge,omitempty"`
+	Number    string           `json:"number,omitempty"`
+	ExpiresAt time.Time        `json:"expires_at"`
+}
+
+func (r record) view() Enrolment {
+	return Enrolment{
+		ID: r.ID, User: r.User, State: r.State, Reason: r.Reason, Device: r.Device.Name,
+		Number: r.Number, Notice: r.Notice, ExpiresAt: r.ExpiresAt,
+	}
+}
+
+// Endpoint is what a link says of the verifier: written by the server when it
+// starts, read by every process that makes links.
+type Endpoint struct {
+	Relay      string              `json:"relay"`
+	Pin        []byte              `json:"pin,omitempty"`
+	Verifier   identity.Thumbprint `json:"verifier"`
+	Encryption identity.PublicKey  `json:"encryption"`
+}
+
+var (
+	enrolments = store.NewBucket[record]("enrolment")
+	candidates = store.NewBucket[string]("enrolment_candidate") // signing key → enrolment
+	endpoints  = store.NewBucket[Endpoint]("enrolment_endpoint")
+)
+
+const endpointKey = "current"
+
+// What Service refuses, for errors.Is.
+var (
+	ErrUnknown    = errors.New("enrol: unknown enrolment")
+	ErrNoServer   = errors.New("enrol: no server has run on this data yet; start countersignd serve first")
+	ErrNotAllowed = errors.New("enrol: the policy does not let this user have an authenticator")
+	ErrRefused    = errors.New("enrol: device refused")
+)
+
+// Challenges asks the new device for the number.
+type Challenges interface {
+	StartEnrolment(tx store.Tx, req challenge.EnrolmentRequest) (challenge.Challenge, func(), error)
+	Repeat(ctx context.Context, device identity.Thumbprint, ids ...string) error
+	Cancel(ctx context.Context, client, id string) (challenge.Challenge, error)
+}
+
+// Config is what a Service is made of.
+type Config struct {
+	Store      store.Store
+	Directory  *directory.Directory
+	Tenant     *tenant.Tenant
+	Audit      *audit.Log
+	Vault      *vault.Vault
+	Challenges Challenges // nil in a process that only makes links and watches them
+	Post       challenge.Post
+	Now        func() time.Time
+	Logger     *slog.Logger
+}
+
+// Service makes links and takes the devices that come with them.
+type Service struct{ Config }
+
+// New makes a Service.
+func New(cfg Config) *Service { return &Service{Config: cfg} }
+
+// SetEndpoint says where devices find the verifier.
+func SetEndpoint(tx store.Tx, e Endpoint) error { return endpoints.Put(tx, endpointKey, e) }
+
+// Request asks for a link.
+type Request struct {
+	User  string // the user's id
+	Actor string // who asked, for the audit log
+	TOTP  bool   // the same scan also registers a TOTP secret, where there is none
+}
+
+// Begin makes a link: single use, 10 minutes.
+func (s *Service) Begin(ctx context.Context, req Request) (message.Link, Enrolment, error) {
+	link := message.Link{ID: message.NewID(), Secret: make([]byte, 32)}
+	_, _ = rand.Read(link.Secret) // never fails: crypto/rand ends the program first
+	var r record
+	err := s.Store.Update(ctx, func(tx store.Tx) error {
+		endpoint, err := endpoints.Get(tx, endpointKey)
+		if errors.Is(err, store.ErrNotFound) {
+			return ErrNoServer
+		}
+		if err != nil {
+			return err
+		}
+		link.Relay, link.Pin, link.Verifier, link.Encryption = endpoint.Relay, endpoint.Pin, endpoint.Verifier, endpoint.Encryption
+		settings, err := s.Tenant.Load(tx)
+		if err != nil {
+			return err
+		}
+		link.Organisation = settings.Name
+		if r, err = s.begin(tx, req, link); err != nil {
+			return err
+		}
+		return s.Audit.Append(tx, audit.Event{Kind: audit.KindEnrolmentStarted, Actor: req.Actor, User: req.User})
+	})
+	return link, r.view(), err
+}
+
+func (s *Service) begin(tx store.Tx, req Request, link message.Link) (record, error) {
+	user, err := s.Directory.UserByID(tx, req.User)
+	if err != nil {
+		return record{}, err
+	}
+	devices, err := s.Directory.Devices(tx, user.ID)
+	if err != nil {
+		return record{}, err
+	}
+	if len(devices) >= directory.MaxDevices {
+		return record{}, directory.ErrTooManyDevices
+	}
+	has, err := s.Directory.HasTOTP(tx, user.ID)
+	if err != nil {
+		return record{}, err
+	}
+	secret, err := s.Vault.Seal(secretLabel(link.ID), link.Secret)
+	if err != nil {
+		return record{}, err
+	}
+	r := record{
+		ID: link.ID, User: user.ID, Actor: req.Actor, Secret: secret, TOTP: req.TOTP && !has,
+		State: Waiting, ExpiresAt: s.Now().Add(message.EnrolmentLifetime),
+	}
+	return r, enrolments.Put(tx, r.ID, r)
+}
+
+func secretLabel(id string) string { return "enrolment/" + id }
+
+// pollEvery is how often a watcher looks: the enrolment may be settled by
+// another process on the same data.
+const pollEvery = 200 * time.Millisecond
+
+// Get returns an enrolment. With a wait it returns as soon as state or notice
+// differ from seen, or when the wait or ctx ends.
+func (s *Service) Get(ctx context.Context, id string, seen Enrolment, wait time.Duration) (Enrolment, error) {
+	ctx, cancel := context.WithTimeout(ctx, max(wait, time.Second))
+	defer cancel()
+	ticker := time.NewTicker(pollEvery)
+	defer ticker.Stop()
+	for {
+		e, err := s.load(context.WithoutCancel(ctx), id)
+		if err != nil || wait <= 0 || e.Final() || e.State != seen.State || e.Notice != seen.Notice {
+			return e, err
+		}
+		select {
+		case <-ctx.Done():
+			return e, nil
+		case <-ticker.C:
+		}
+	}
+}
+
+func (s *Service) load(ctx context.Context, id string) (Enrolment, error) {
+	var r record
+	err := s.Store.View(ctx, func(tx store.Tx) (err error) {
+		r, err = get(tx, id)
+		return err
+	})
+	if err == nil && r.State == Waiting && s.Now().After(r.ExpiresAt) {
+		r.State = Expired // nothing can come of it any more; Handle refuses it, too
+	}
+	return r.view(), err
+}
+
+func get(tx store.Tx, id string) (record, error) {
+	r, err := enrolments.Get(tx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return record{}, ErrUnknown
+	}
+	return r, err
+}
+
+// Cancel ends an enrolment that is not final: the person closed the page.
+func (s *Service) Cancel(ctx context.Context, id string) error {
+	var pending string
+	err := s.Store.Update(ctx, func(tx store.Tx) error {
+		pending = ""
+		r, err := get(tx, id)
+		if err != nil || r.view().Final() {
+			return err
+		}
+		if r.State == Asked {
+			pending = r.Challenge // its settling ends the enrolment
+			return nil
+		}
+		r.State = Expired
+		return s.end(tx, r)
+	})
+	if err == nil && pending != "" {
+		_, err = s.Challenges.Cancel(ctx, "", pending)
+	}
+	return err
+}
+
+// Handle takes a device that came with a link. The caller has verified the
+// signature, which proves the device's key and nothing else; the MAC proves the
+// link. It returns an error wrapping ErrRefused where nothing was changed.
+func (s *Service) Handle(ctx context.Context, m message.Enrol) error {
+	var ask func()
+	var refusal, again string
+	err := s.Store.Update(ctx, func(tx store.Tx) error {
+		ask, refusal, again = nil, "", ""
+		r, err := get(tx, m.Enrolment)
+		if errors.Is(err, ErrUnknown) {
+			refusal = message.ReasonEnrolmentUnknown
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if r.view().Final() {
+			refusal = message.ReasonEnrolmentUnknown
+			return nil
+		}
+		secret, err := s.Vault.Open(secretLabel(r.ID), r.Secret)
+		if err != nil {
+			return err
+		}
+		switch {
+		case !message.VerifyEnrolMAC(secret, m):
+			// Somebody who saw the id but not the secret, such as a relay that
+			// puts its own keys in: it must not even use the link up.
+			return fmt.Errorf("%w: its MAC does not verify", ErrRefused)
+		case r.State == Asked && r.Device.ID == m.Issuer:
+			again = r.Challenge // a resend: the question got lost
+			return nil
+		case r.State != Waiting || s.Now().After(r.ExpiresAt):
+			refusal = message.ReasonEnrolmentUnknown
+			return nil
+		}
+		ask, refusal, err = s.accept(tx, r, m)
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case refusal != "":
+		s.Post.Post(m.Encryption, m.Issuer, message.Outcome{
+			Claims:    message.NewClaims(m.Audience, m.Issuer, s.Now(), message.Lifetime),
+			Challenge: m.Enrolment, State: message.StateDenied, Reason: refusal,
+		})
+		return fmt.Errorf("%w: %s", ErrRefused, refusal)
+	case again != "":
+		return s.Challenges.Repeat(ctx, m.Issuer, again)
+	}
+	ask()
+	return nil
+}
+
+// accept makes the device the link's one candidate and asks it for the number,
+// or gives the reason why it is turned away; then the link still stands.
+func (s *Service) accept(tx store.Tx, r record, m message.Enrol) (func(), string, error) {
+	settings, err := s.Tenant.Load(tx)
+	if err != nil {
+		return nil, "", err
+	}
+	decision, err := s.decide(tx, r.User, settings, m)
+	if err != nil {
+		return nil, "", err
+	}
+	if reason := turnedAway(decision); reason != "" {
+		r.Notice = reason
+		return nil, reason, enrolments.Put(tx, r.ID, r)
+	}
+	if taken, err := s.Directory.DeviceByID(tx, m.Issuer); err == nil && taken.ID != "" {
+		// Two organisations, or two users, never share a key.
+		return nil, message.ReasonEnrolmentUnknown, nil
+	}
+	now := s.Now()
+	r.Device = directory.Device{
+		ID: m.Issuer, User: r.User, Name: m.Name, Encryption: m.Encryption,
+		Platform: m.Platform, FormFactor: m.FormFactor, AppVersion: m.AppVersion, EnrolledAt: now, SeenAt: now,
+	}
+	c, ask, err := s.Challenges.StartEnrolment(tx, challenge.EnrolmentRequest{
+		Enrolment: r.ID, Device: r.Device, App: settings.Name,
+		Number: decision.Experience == policy.NumberMatch, Digits: settings.NumberDigits, ExpiresAt: r.ExpiresAt,
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	r.State, r.Challenge, r.Number, r.Notice = Asked, c.ID, c.Number, ""
+	if err := candidates.Put(tx, string(m.Issuer), r.ID); err != nil {
+		return nil, "", err
+	}
+	return ask, "", enrolments.Put(tx, r.ID, r)
+}
+
+// decide asks policy what the notification that adds the account must be.
+func (s *Service) decide(tx store.Tx, user string, settings tenant.Settings, m message.Enrol) (policy.Decision, error) {
+	u, err := s.Directory.UserByID(tx, user)
+	if err != nil {
+		return policy.Decision{}, err
+	}
+	who, rules, err := s.Directory.PolicyInput(tx, u, settings)
+	if err != nil {
+		return policy.Decision{}, err
+	}
+	who.Push = true // the device that is being added
+	return policy.Decide(policy.Input{
+		Rollout: settings.Rollout, Scenario: policy.ScenarioCombinedRegistration,
+		Client: policy.Client{Kind: policy.KindWeb}, Policy: rules, User: who,
+		Devices: []policy.Device{challenge.PolicyDevice(m.Platform, m.FormFactor, m.AppVersion)},
+	}), nil
+}
+
+// turnedAway is the outcome's reason for a device that policy refuses, or empty.
+func turnedAway(d policy.Decision) string {
+	switch {
+	case d.Experience != policy.None:
+		return ""
+	case d.Reason == policy.ReasonWearableNotSupported:
+		return message.ReasonWearable
+	default:
+		return string(d.Reason)
+	}
+}
+
+// Candidate reports the enrolment for which a key has been asked for the number
+// and not yet answered, or ErrUnknown.
+func (s *Service) Candidate(tx store.Tx, device identity.Thumbprint) (Enrolment, error) {
+	id, err := candidates.Get(tx, string(device))
+	if errors.Is(err, store.ErrNotFound) {
+		return Enrolment{}, ErrUnknown
+	}
+	if err != nil {
+		return Enrolment{}, err
+	}
+	r, err := get(tx, id)
+	return r.view(), err
+}
+
+// RepeatTo asks a candidate again that came back with a Sync.
+func (s *Service) RepeatTo(ctx context.Context, device identity.Thumbprint, enrolment string) error {
+	var id string
+	err := s.Store.View(ctx, func(tx store.Tx) error {
+		r, err := get(tx, enrolment)
+		id = r.Challenge
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return s.Challenges.Repeat(ctx, device, id)
+}
+
+// Settled implements challenge.Enrolment: in the transaction that settles the
+// number's challenge, the device becomes the user's or nothing does.
+func (s *Service) Settled(tx store.Tx, id string, state challenge.State, reason string) (*message.Account, error) {
+	r, err := get(tx, id)
+	if err != nil {
+		return nil, err
+	}
+	r.Number = ""
+	if state != challenge.Approved {
+		r.State, r.Reason = Refused, reason
+		if state == challenge.Expired {
+			r.State = Expired
+		}
+		return nil, s.end(tx, r)
+	}
+	account, err := s.enrol(tx, &r)
+	if errors.Is(err, directory.ErrTooManyDevices) {
+		r.State, r.Reason = Refused, message.ReasonTooManyDevices
+		return nil, s.end(tx, r)
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.State = Enrolled
+	return account, s.end(tx, r)
+}
+
+func (s *Service) enrol(tx store.Tx, r *record) (*message.Account, error) {
+	user, err := s.Directory.UserByID(tx, r.User)
+	if err != nil {
+		return nil, err
+	}
+	settings, err := s.Tenant.Load(tx)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Directory.AddDevice(tx, r.Device); err != nil {
+		return nil, err
+	}
+	account := &message.Account{Organisation: settings.Name, User: user.Name}
+	if !r.TOTP {
+		return account, nil
+	}
+	link, err := s.Vault.Open(secretLabel(r.ID), r.Secret)
+	if err != nil {
+		return nil, err
+	}
+	secret, err := message.TOTPSecret(link)
+	if err != nil {
+		return nil, err
+	}
+	account.TOTP = true
+	return account, s.Directory.RegisterTOTP(tx, user.ID, secret)
+}
+
+// end writes a final state. The link's secret is forgotten with it.
+func (s *Service) end(tx store.Tx, r record) error {
+	r.Secret = nil
+	if r.Device.ID != "" {
+		if err := candidates.Delete(tx, string(r.Device.ID)); err != nil {
+			return err
+		}
+	}
+	if err := enrolments.Put(tx, r.ID, r); err != nil {
+		return err
+	}
+	return s.Audit.Append(tx, audit.Event{
+		Kind: audit.KindEnrolmentEnded, Actor: r.Actor, User: r.User, Device: string(r.Device.ID),
+		Challenge: r.Challenge, State: string(r.State), Reason: r.Reason,
+	})
+}
