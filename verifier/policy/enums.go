@@ -169,6 +169,18 @@ const (
 	ModeDeviceBasedPush AuthenticationMode = "deviceBasedPush" // phone sign-in only
 )
 
+// TargetType says what a target of the policy is.
+type TargetType string
+
+// The types of target. A method's include and exclude targets are users and
+// groups; a feature's are groups, roles and administrative units.
+const (
+	TargetUser               TargetType = "user"
+	TargetGroup              TargetType = "group"
+	TargetRole               TargetType = "role"
+	TargetAdministrativeUnit TargetType = "administrativeUnit"
+)
+
 // parseEnum stores text in v if it is one of allowed, and otherwise says what
 // is allowed.
 func parseEnum[E ~string](v *E, text []byte, allowed ...E) error {
@@ -244,4 +256,9 @@ func (v *FeatureState) UnmarshalText(text []byte) error {
 // UnmarshalText refuses what is no authentication mode.
 func (v *AuthenticationMode) UnmarshalText(text []byte) error {
 	return parseEnum(v, text, ModeAny, ModePush, ModeDeviceBasedPush)
+}
+
+// UnmarshalText refuses what is no type of target.
+func (v *TargetType) UnmarshalText(text []byte) error {
+	return parseEnum(v, text, TargetUser, TargetGroup, TargetRole, TargetAdministrativeUnit)
 }

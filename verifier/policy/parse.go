@@ -48,7 +48,7 @@ func (t Tenant) ParseInput(body []byte) (Input, error) {
 		Input
 		Device *Device `json:"device"`
 	}{Input: t.defaultInput()}
-	if err := unmarshalStrict(body, &wire); err != nil {
+	if err := unmarshalStrict(body, &wire, anyNullKeeps); err != nil {
 		return Input{}, fmt.Errorf("%w: %w", ErrInput, err)
 	}
 	in := wire.Input
@@ -79,14 +79,14 @@ func (t Tenant) defaultInput() Input {
 
 func capablePhone() Device { return Device{FormFactor: Phone, NumberMatching: true} }
 
+// anyNullKeeps takes every null for an absent member.
+func anyNullKeeps(any) bool { return true }
+
 // UnmarshalJSONFrom reads a device whose absent members are those of an
 // up-to-date phone.
 func (d *Device) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	type plain Device
 	device := plain(capablePhone())
-	if dec.PeekKind() == 'n' {
-		return errors.New("must be an object, not null")
-	}
 	if err := json.UnmarshalDecode(dec, &device); err != nil {
 		return err
 	}
@@ -95,25 +95,28 @@ func (d *Device) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 }
 
 // unmarshalStrict decodes one JSON object into the struct at v: names are
-// case-sensitive, unknown and duplicate ones are refused, and a member that is
-// null keeps v's value. Its errors name the member.
-func unmarshalStrict(body []byte, v any) error {
+// case-sensitive, unknown and duplicate ones are refused. A member that is null
+// keeps v's value if nullKeeps says so of a pointer to that value, and is
+// refused otherwise. Errors name the member.
+func unmarshalStrict(body []byte, v any, nullKeeps func(v any) bool) error {
 	if kind := jsontext.Value(body).Kind(); kind != '{' {
 		return errors.New("must be a JSON object")
 	}
-	err := json.Unmarshal(body, v, json.RejectUnknownMembers(true),
-		json.WithUnmarshalers(json.UnmarshalFromFunc(readValue)))
-	return describe(err)
+	read := json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v any) error {
+		if dec.PeekKind() != 'n' {
+			return readEnum(dec, v)
+		}
+		if parent, _ := dec.StackIndex(dec.StackDepth()); parent == '{' && nullKeeps(v) {
+			return dec.SkipValue()
+		}
+		return errors.New("must not be null")
+	})
+	return describe(json.Unmarshal(body, v, json.RejectUnknownMembers(true), json.WithUnmarshalers(read)))
 }
 
-// readValue handles two kinds of value before the decoder does: a null member,
-// which keeps what v holds, and an enum that is no string, whose error should
-// list what is allowed. It leaves all else to the decoder.
-func readValue(dec *jsontext.Decoder, v any) error {
-	parent, _ := dec.StackIndex(dec.StackDepth())
-	if parent == '{' && dec.PeekKind() == 'n' {
-		return dec.SkipValue()
-	}
+// readEnum reads an enum that is no string, so that the error lists what is
+// allowed. It leaves all else to the decoder.
+func readEnum(dec *jsontext.Decoder, v any) error {
 	enum, isEnum := v.(encoding.TextUnmarshaler)
 	if !isEnum || dec.PeekKind() == '"' {
 		return errors.ErrUnsupported

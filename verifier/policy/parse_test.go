@@ -38,7 +38,7 @@ func TestParseInputRefuses(t *testing.T) {
 		"a boolean that is a string": {`{"user":{"push":"yes"}}`, `member "user.push": must be true or false, not a string`},
 		"a user that is a list":      {`{"user":[]}`, `member "user": must be an object, not a list`},
 		"devices that are an object": {`{"devices":{}}`, `member "devices": must be a list, not an object`},
-		"a device that is nothing":   {`{"devices":[null]}`, `member "devices.0": must be an object, not null`},
+		"a device that is nothing":   {`{"devices":[null]}`, `member "devices.0": must not be null`},
 		"a device beside devices":    {`{"device":{},"devices":[]}`, "either device or devices, not both"},
 		"more than the limit":        {`{"client":{"version":"` + strings.Repeat("1", policy.MaxInputBytes) + `"}}`, "longer than 16384 bytes"},
 	} {
