@@ -279,3 +279,16 @@ func unescape(s string) string {
 	}
 	return b.String()
 }
+
+// Parameter is the value of one query parameter of a link, unescaped, or empty:
+// for what other apps append, such as Ente's codeDisplay.
+func Parameter(link, name string) string {
+	_, query, _ := strings.Cut(link, "?")
+	for part := range strings.SplitSeq(query, "&") {
+		key, value, _ := strings.Cut(part, "=")
+		if strings.EqualFold(unescape(key), name) {
+			return unescape(strings.ReplaceAll(value, "+", " "))
+		}
+	}
+	return ""
+}
