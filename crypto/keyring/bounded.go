@@ -42,9 +42,9 @@ func newBounded(timeout time.Duration) *bounded {
 }
 
 // do runs call and returns its error; or ErrUnavailable, with the context's
-// own error in it, when ctx ends or the time-out passes first. call must not
-// touch its caller's variables: hand results over through a channel or a value
-// that only call and the code after a nil error read.
+// own error in it, when ctx ends or the time-out passes first. call may outlive
+// its caller, so it must not write to the caller's variables, nor read what the
+// caller may change.
 func (b *bounded) do(ctx context.Context, call func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, b.timeout)
 	defer cancel()
@@ -64,4 +64,18 @@ func (b *bounded) do(ctx context.Context, call func() error) error {
 	case <-ctx.Done():
 		return fmt.Errorf("%w: the system's keyring did not answer in time; is a prompt waiting to be unlocked? %w", ErrUnavailable, ctx.Err())
 	}
+}
+
+// get is do for a call with a result, which its caller sees only if it waited.
+func (b *bounded) get(ctx context.Context, call func() ([]byte, error)) ([]byte, error) {
+	result := make(chan []byte, 1)
+	err := b.do(ctx, func() error {
+		value, err := call()
+		result <- value
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return <-result, nil
 }

@@ -160,12 +160,13 @@ func (f *File) Delete(ctx context.Context, key string) error {
 // fileSealer seals items under the store's key. Its caller holds the lock.
 type fileSealer struct{ f *File }
 
-// seal returns mark, nonce and ciphertext.
-func (s fileSealer) seal(key string, value []byte) ([]byte, error) {
+// Seal returns mark, nonce and ciphertext. The key is always there.
+func (s fileSealer) Seal(key string, value []byte, _ bool) ([]byte, error) {
 	return sealUnder(s.f.key, itemMark, key, value)
 }
 
-func (s fileSealer) open(key string, sealed []byte) ([]byte, error) {
+// Open undoes Seal.
+func (s fileSealer) Open(key string, sealed []byte) ([]byte, error) {
 	value, err := openUnder(s.f.key, itemMark, key, sealed)
 	if err != nil {
 		return nil, fmt.Errorf("item %q: %w", key, err)

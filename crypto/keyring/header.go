@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/hex"
 	"errors"
 	"fmt"
 
@@ -57,17 +58,30 @@ const headerMark = "countersign keyring 1\n"
 // guards against decay, not against people, and tells a damaged file from a
 // wrong passphrase, which no AEAD can.
 type header struct {
-	V      int    `json:"v"`
-	KDF    string `json:"kdf"`
-	Params KDF    `json:"params"`
-	Salt   []byte `json:"salt"`
-	Key    []byte `json:"key"`
-	Sum    []byte `json:"sum"`
+	V      int      `json:"v"`
+	KDF    string   `json:"kdf"`
+	Params KDF      `json:"params"`
+	Salt   hexBytes `json:"salt"`
+	Key    hexBytes `json:"key"`
+	Sum    hexBytes `json:"sum"`
+}
+
+// hexBytes travels as hexadecimal digits: in base64 the last character has bits
+// that mean nothing, so a flipped one would go unseen.
+type hexBytes []byte
+
+// MarshalText implements encoding.TextMarshaler.
+func (b hexBytes) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, b), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (b *hexBytes) UnmarshalText(text []byte) (err error) {
+	*b, err = hex.AppendDecode(nil, text)
+	return err
 }
 
 func (h header) sum() []byte {
 	// The lengths are fixed by check, so the parts cannot run into each other.
-	s := sha256.Sum256(fmt.Appendf(nil, "%d %s %d %d %d %x %x", h.V, h.KDF, h.Params.Time, h.Params.MemoryKiB, h.Params.Threads, h.Salt, h.Key))
+	s := sha256.Sum256(fmt.Appendf(nil, "%d %s %d %d %d %x %x", h.V, h.KDF, h.Params.Time, h.Params.MemoryKiB, h.Params.Threads, []byte(h.Salt), []byte(h.Key)))
 	return s[:]
 }
 

@@ -18,19 +18,25 @@ const itemSuffix = ".sealed"
 // any sealer's nonce, tag and marks.
 const maxSealedSize = MaxValueSize + 256
 
-// sealer turns values into bytes that may lie on a disk. The item's name is
+// Sealer turns values into bytes that may lie on a disk. The item's name is
 // authenticated with them, or one who can write files could put the secret of
 // one account under the name of another.
-type sealer interface {
-	seal(key string, value []byte) ([]byte, error)
-	open(key string, sealed []byte) ([]byte, error)
+type Sealer interface {
+	// Seal seals value under the name key. create tells that no item has
+	// been sealed yet, so that the sealer may make its own key; without it a
+	// key that is missing is an error, since a new one would take the place
+	// of that of the items that are there.
+	Seal(key string, value []byte, create bool) ([]byte, error)
+	// Open undoes Seal: ErrDamaged where the bytes are not what Seal made for
+	// this name, or their key is gone; ErrUnavailable where it cannot tell.
+	Open(key string, sealed []byte) ([]byte, error)
 }
 
 // items keeps each value, sealed, in a file of its own, so that a write costs
 // the same with one account and with a thousand.
 type items struct {
-	dir string
-	sealer
+	dir    string
+	sealer Sealer
 }
 
 func (d items) path(key string) string { return filepath.Join(d.dir, key+itemSuffix) }
@@ -47,11 +53,15 @@ func (d items) get(key string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.open(key, sealed)
+	return d.sealer.Open(key, sealed)
 }
 
 func (d items) set(key string, value []byte) error {
-	sealed, err := d.seal(key, value)
+	create, err := d.empty()
+	if err != nil {
+		return err
+	}
+	sealed, err := d.sealer.Seal(key, value, create)
 	if err != nil {
 		return err
 	}
@@ -68,21 +78,31 @@ func (d items) delete(key string) error {
 	return nil
 }
 
-// empty tells whether the folder holds no item.
+// empty tells whether the folder holds no item. It reads no further than the
+// first one, so that a write costs the same among a thousand.
 func (d items) empty() (bool, error) {
-	entries, err := os.ReadDir(d.dir)
+	dir, err := os.Open(d.dir)
 	if err != nil {
 		return false, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), itemSuffix) {
-			return false, nil
+	defer dir.Close()
+	for {
+		names, err := dir.Readdirnames(16)
+		for _, name := range names {
+			if strings.HasSuffix(name, itemSuffix) {
+				return false, nil
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return true, nil
+		}
+		if err != nil {
+			return false, fmt.Errorf("%w: %w", ErrUnavailable, err)
 		}
 	}
-	return true, nil
 }
 
-// readBounded reads a whole file of at most max bytes.
+// readBounded reads a whole file of at most limit bytes.
 func readBounded(path string, limit int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -32,16 +32,7 @@ func (s *system) Get(ctx context.Context, key string) ([]byte, error) {
 	if err := ready(ctx, key); err != nil {
 		return nil, err
 	}
-	result := make(chan []byte, 1)
-	err := s.calls.do(ctx, func() error {
-		value, err := s.read(key)
-		result <- value
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return <-result, nil
+	return s.calls.get(ctx, func() ([]byte, error) { return s.read(key) })
 }
 
 // Set implements Store. It reads back what it wrote: a dismissed prompt of the

@@ -1,0 +1,55 @@
+package keyring
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+)
+
+// sealed is a Store for platforms that keep a key but no values: each item is
+// a file, sealed by that key. Calls are bounded as the system's are, since the
+// hardware behind the key may be slow or hang.
+type sealed struct {
+	items items
+	calls *bounded
+}
+
+// newSealed makes the folder if need be (0700).
+func newSealed(opts SystemOptions) (*sealed, error) {
+	if opts.Dir == "" || opts.Sealer == nil {
+		return nil, errors.New("keyring: on this platform Dir and Sealer are required")
+	}
+	if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("create the keyring's folder: %w", err)
+	}
+	return &sealed{items: items{dir: opts.Dir, sealer: opts.Sealer}, calls: newBounded(opts.Timeout)}, nil
+}
+
+// Get implements Store.
+func (s *sealed) Get(ctx context.Context, key string) ([]byte, error) {
+	if err := ready(ctx, key); err != nil {
+		return nil, err
+	}
+	return s.calls.get(ctx, func() ([]byte, error) { return s.items.get(key) })
+}
+
+// Set implements Store.
+func (s *sealed) Set(ctx context.Context, key string, value []byte) error {
+	if err := checkItem(key, value); err != nil {
+		return err
+	}
+	if err := ready(ctx, key); err != nil {
+		return err
+	}
+	value = append([]byte{}, value...) // the caller may be gone before the call ends
+	return s.calls.do(ctx, func() error { return s.items.set(key, value) })
+}
+
+// Delete implements Store.
+func (s *sealed) Delete(ctx context.Context, key string) error {
+	if err := ready(ctx, key); err != nil {
+		return err
+	}
+	return s.calls.do(ctx, func() error { return s.items.delete(key) })
+}
