@@ -58,10 +58,21 @@ type block struct {
 
 // budget counts starts and the unapproved ones among the latest.
 type budget struct {
-	Starts     []time.Time `json:"starts,omitempty"`
-	Unapproved int         `json:"unapproved,omitempty"`
-	Last       time.Time   `json:"last,omitzero"` // when the latest unapproved one was settled
+	Starts     []starts  `json:"starts,omitempty"` // oldest first
+	Unapproved int       `json:"unapproved,omitempty"`
+	Last       time.Time `json:"last,omitzero"` // when the latest unapproved one was settled
 }
+
+// starts are so many starts up to a time, in seconds since 1970.
+type starts struct {
+	At    int64 `json:"t"`
+	Count int   `json:"n"`
+}
+
+// maxStarts bounds the list. The design's limits need no more than 30; where
+// an operator allows more, the oldest are counted together as if all had come
+// with the last of them, which never lets more through.
+const maxStarts = 64
 
 // wait says how long a start must wait, zero if it may go on.
 func (b budget) wait(l Limits, now time.Time) time.Duration {
@@ -70,12 +81,10 @@ func (b budget) wait(l Limits, now time.Time) time.Duration {
 		starts int
 		within time.Duration
 	}{{l.Starts5m, 5 * time.Minute}, {l.Starts1h, time.Hour}, {l.Starts1d, 24 * time.Hour}} {
-		if len(b.Starts) < limit.starts || limit.starts <= 0 {
-			continue
-		}
 		// The limit-th latest start must leave the window before another may come.
-		oldest := b.Starts[len(b.Starts)-limit.starts]
-		wait = max(wait, oldest.Add(limit.within).Sub(now))
+		if at, ok := b.latest(limit.starts); ok {
+			wait = max(wait, at.Add(limit.within).Sub(now))
+		}
 	}
 	if over := b.Unapproved - freeUnapproved; over >= 0 && len(l.Backoff) > 0 {
 		wait = max(wait, b.Last.Add(l.Backoff[min(over, len(l.Backoff)-1)]).Sub(now))
@@ -83,11 +92,22 @@ func (b budget) wait(l Limits, now time.Time) time.Duration {
 	return max(wait, 0)
 }
 
-func (b *budget) start(l Limits, now time.Time) {
-	b.Starts = slices.DeleteFunc(b.Starts, func(t time.Time) bool { return now.Sub(t) >= 24*time.Hour })
-	b.Starts = append(b.Starts, now)
-	if most := max(l.Starts5m, l.Starts1h, l.Starts1d, 1); len(b.Starts) > most {
-		b.Starts = b.Starts[len(b.Starts)-most:]
+// latest is when the n-th latest start was, if there were so many.
+func (b budget) latest(n int) (time.Time, bool) {
+	for _, s := range slices.Backward(b.Starts) {
+		if n -= s.Count; n <= 0 {
+			return time.Unix(s.At, 0), true
+		}
+	}
+	return time.Time{}, false
+}
+
+func (b *budget) start(now time.Time) {
+	b.Starts = slices.DeleteFunc(b.Starts, func(s starts) bool { return now.Sub(time.Unix(s.At, 0)) > 24*time.Hour })
+	b.Starts = append(b.Starts, starts{At: now.Unix(), Count: 1})
+	if len(b.Starts) > maxStarts {
+		b.Starts[1].Count += b.Starts[0].Count
+		b.Starts = b.Starts[1:]
 	}
 }
 

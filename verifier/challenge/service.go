@@ -13,8 +13,8 @@ import (
 	"countersign/message"
 	"countersign/verifier/audit"
 	"countersign/verifier/directory"
+	"countersign/verifier/rules"
 	"countersign/verifier/store"
-	"countersign/verifier/tenant"
 )
 
 // Post takes messages to devices. It must not block: what it cannot take, the
@@ -33,7 +33,7 @@ type Enrolment interface {
 type Config struct {
 	Store     store.Store
 	Directory *directory.Directory
-	Tenant    *tenant.Tenant
+	Rules     *rules.Rules
 	Audit     *audit.Log
 	Post      Post
 	Enrolment Enrolment

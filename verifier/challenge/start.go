@@ -11,20 +11,19 @@ import (
 	"countersign/verifier/audit"
 	"countersign/verifier/directory"
 	"countersign/verifier/policy"
+	"countersign/verifier/rules"
 	"countersign/verifier/store"
-	"countersign/verifier/tenant"
 )
 
 const experienceTOTP = policy.TOTP
 
 // starting is one transaction's work on a new challenge.
 type starting struct {
-	record   record
-	user     directory.User
-	devices  []directory.Device
-	settings tenant.Settings
-	account  account
-	ended    []change // challenges that gave way to this one
+	record  record
+	facts   rules.Facts
+	asked   []directory.Device // those of the user's devices that may answer
+	account account
+	ended   []change // challenges that gave way to this one
 }
 
 // Start begins a sign-in: policy decides what it asks, limits decide whether it
@@ -68,10 +67,7 @@ func (s *Service) start(tx store.Tx, req Request) (starting, error) {
 	if err != nil {
 		return st, err
 	}
-	decision, err := s.decide(tx, &st, req)
-	if err != nil {
-		return st, err
-	}
+	decision := st.decide(req)
 	st.record.Experience, st.record.Reason = decision.Experience, string(decision.Reason)
 	if decision.Event != nil {
 		st.record.Event = *decision.Event
@@ -85,7 +81,7 @@ func (s *Service) start(tx store.Tx, req Request) (starting, error) {
 		return st, err
 	}
 	if st.record.Experience == policy.None {
-		st.ended, st.user, st.devices = nil, directory.User{}, nil
+		st.ended = nil
 		if err := st.refuse(req.Decoy); err != nil {
 			return st, err
 		}
@@ -107,24 +103,21 @@ func (s *Service) prepare(tx store.Tx, req Request) (starting, error) {
 	if st.record.Scenario == "" {
 		st.record.Scenario = policy.ScenarioMFA
 	}
-	var err error
-	if st.settings, err = s.Tenant.Load(tx); err != nil {
+	user, err := s.Directory.FindUser(tx, req.User)
+	if errors.Is(err, directory.ErrUnknownUser) {
+		// The same reads for a name that nobody has: the time tells nothing.
+		user, err = directory.User{}, nil
+	}
+	if err != nil {
 		return st, err
 	}
-	switch st.user, err = s.Directory.FindUser(tx, req.User); {
-	case errors.Is(err, directory.ErrUnknownUser):
-		st.user = directory.User{}
-	case err != nil:
+	if st.facts, err = s.Rules.Of(tx, user); err != nil {
 		return st, err
 	}
-	// The same reads for a name that nobody has: the time tells nothing.
-	if st.devices, err = s.Directory.Devices(tx, st.user.ID); err != nil {
+	if st.account, err = accountOf(tx, user.ID); err != nil {
 		return st, err
 	}
-	if st.account, err = accountOf(tx, st.user.ID); err != nil {
-		return st, err
-	}
-	st.record.User = st.user.ID
+	st.record.User = user.ID
 	st.record.Verify = st.record.open()
 	st.record.Open = st.record.open()
 	return st, nil
@@ -146,42 +139,27 @@ func source(req Request) string {
 }
 
 // decide asks policy, and chooses mode, devices and what they are shown.
-func (s *Service) decide(tx store.Tx, st *starting, req Request) (policy.Decision, error) {
-	user, settings, err := s.Directory.PolicyInput(tx, st.user, st.settings)
-	if err != nil {
-		return policy.Decision{}, err
-	}
-	if st.user.ID == "" || st.user.Disabled {
-		user.Push, user.TOTP = false, false
-	}
-	client := req.Client.Policy()
-	client.RADIUSAuth = req.RADIUSAuth
-	if st.record.Scenario == policy.ScenarioBroker {
+func (st *starting) decide(req Request) policy.Decision {
+	r, in := &st.record, st.facts.Input
+	in.Scenario, in.Method = r.Scenario, req.Method
+	in.Client = req.Client.Policy()
+	in.Client.RADIUSAuth = req.RADIUSAuth
+	st.asked = st.facts.Devices
+	if r.Scenario == policy.ScenarioBroker {
 		// The same-device flow exists on iOS alone.
-		st.devices = slices.DeleteFunc(st.devices, func(d directory.Device) bool { return d.Platform != message.PlatformIOS })
-	}
-	in := policy.Input{
-		Rollout: st.settings.Rollout, Scenario: st.record.Scenario, Method: req.Method,
-		Client: client, Policy: settings, User: user,
-	}
-	for _, d := range st.devices {
-		in.Devices = append(in.Devices, PolicyDevice(d.Platform, d.FormFactor, d.AppVersion))
+		st.asked = slices.DeleteFunc(slices.Clone(st.asked), func(d directory.Device) bool { return d.Platform != policy.IOS })
+		in.Devices = nil
+		for _, d := range st.asked {
+			in.Devices = append(in.Devices, d.Policy())
+		}
 	}
 	decision := policy.Decide(in)
-	st.record.Shown = shown(req.Context, settings)
-	st.record.Mode, st.record.MinVersion = mode(decision.Experience), minVersion(st.settings.Rollout, decision.Experience)
-	st.devices = slices.DeleteFunc(st.devices, func(d directory.Device) bool {
-		return d.FormFactor == message.FormWatch || message.VersionBefore(d.AppVersion, st.record.MinVersion)
+	r.Shown = shown(req.Context, st.facts.Resolution)
+	r.Mode, r.MinVersion = mode(decision.Experience), minVersion(in.Rollout, decision.Experience)
+	st.asked = slices.DeleteFunc(slices.Clone(st.asked), func(d directory.Device) bool {
+		return d.FormFactor == policy.Watch || message.VersionBefore(d.AppVersion, r.MinVersion)
 	})
-	return decision, nil
-}
-
-// PolicyDevice is a device as policy looks at it.
-func PolicyDevice(platform, formFactor, version string) policy.Device {
-	return policy.Device{
-		Platform: policy.Platform(platform), FormFactor: policy.FormFactor(formFactor),
-		NumberMatching: !message.VersionBefore(version, message.MinAppVersion),
-	}
+	return decision
 }
 
 // mode is empty for experiences that send no push.
@@ -206,11 +184,11 @@ func minVersion(rollout policy.Rollout, e policy.Experience) string {
 }
 
 // shown leaves out what the policy's display settings keep from the prompt.
-func shown(c Context, settings policy.Settings) Context {
-	if !settings.ShowApp {
+func shown(c Context, r policy.Resolution) Context {
+	if !r.DisplayApp {
 		c.App, c.Origin = "", ""
 	}
-	if !settings.ShowLocation {
+	if !r.DisplayLocation {
 		c.IP, c.Location = "", ""
 	}
 	return c
@@ -290,7 +268,7 @@ func (s *Service) admitBudget(tx store.Tx, st *starting) error {
 		if wait := shared.wait(limits, now); wait > 0 {
 			return &Refusal{Code: RefusedLimit, RetryAfter: wait}
 		}
-		shared.start(limits, now)
+		shared.start(now)
 		if err := sources.Put(tx, st.record.Source, shared); err != nil {
 			return err
 		}
@@ -298,7 +276,7 @@ func (s *Service) admitBudget(tx store.Tx, st *starting) error {
 	if wait := mine.wait(s.Limits, now); wait > 0 {
 		return &Refusal{Code: RefusedLimit, RetryAfter: wait}
 	}
-	mine.start(s.Limits, now)
+	mine.start(now)
 	return nil
 }
 
@@ -317,7 +295,7 @@ func (st *starting) refuse(decoy bool) error {
 		r.Experience, r.Reason = policy.PhoneSignIn, string(policy.ReasonPartOfPhoneSignIn)
 	}
 	var err error
-	r.Number, err = newNumber(st.settings.NumberDigits)
+	r.Number, err = newNumber(st.facts.Settings.NumberDigits)
 	return err
 }
 
@@ -326,12 +304,12 @@ func (s *Service) keep(tx store.Tx, st *starting) error {
 	r := &st.record
 	if r.State == Pending && r.Mode == message.ModeNumber {
 		var err error
-		if r.Number, err = newNumber(st.settings.NumberDigits); err != nil {
+		if r.Number, err = newNumber(st.facts.Settings.NumberDigits); err != nil {
 			return err
 		}
 	}
 	if r.Mode != "" {
-		for _, d := range st.devices {
+		for _, d := range st.asked {
 			r.Asked = append(r.Asked, recipient{Signing: d.ID, Encryption: d.Encryption})
 		}
 		r.NewSource = st.account.isNew(r.Source)

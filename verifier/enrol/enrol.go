@@ -20,8 +20,8 @@ import (
 	"countersign/verifier/challenge"
 	"countersign/verifier/directory"
 	"countersign/verifier/policy"
+	"countersign/verifier/rules"
 	"countersign/verifier/store"
-	"countersign/verifier/tenant"
 	"countersign/verifier/vault"
 )
 
@@ -110,7 +110,7 @@ type Challenges interface {
 type Config struct {
 	Store      store.Store
 	Directory  *directory.Directory
-	Tenant     *tenant.Tenant
+	Rules      *rules.Rules
 	Audit      *audit.Log
 	Vault      *vault.Vault
 	Challenges Challenges // nil in a process that only makes links and watches them
@@ -149,7 +149,7 @@ func (s *Service) Begin(ctx context.Context, req Request) (message.Link, Enrolme
 			return err
 		}
 		link.Relay, link.Pin, link.Verifier, link.Encryption = endpoint.Relay, endpoint.Pin, endpoint.Verifier, endpoint.Encryption
-		settings, err := s.Tenant.Load(tx)
+		settings, err := s.Rules.Tenant.Load(tx)
 		if err != nil {
 			return err
 		}
@@ -260,7 +260,7 @@ func (s *Service) Cancel(ctx context.Context, id string) error {
 // Handle takes a device that came with a link. The caller has verified the
 // signature, which proves the device's key and nothing else; the MAC proves the
 // link. It returns an error wrapping ErrRefused where nothing was changed.
-func (s *Service) Handle(ctx context.Context, m message.Enrol) error {
+func (s *Service) Handle(ctx context.Context, signer identity.PublicKey, m message.Enrol) error {
 	var ask func()
 	var refusal, again string
 	err := s.Store.Update(ctx, func(tx store.Tx) error {
@@ -293,7 +293,7 @@ func (s *Service) Handle(ctx context.Context, m message.Enrol) error {
 			refusal = message.ReasonEnrolmentUnknown
 			return nil
 		}
-		ask, refusal, err = s.accept(tx, r, m)
+		ask, refusal, err = s.accept(tx, r, signer, m)
 		return err
 	})
 	switch {
@@ -314,15 +314,21 @@ func (s *Service) Handle(ctx context.Context, m message.Enrol) error {
 
 // accept makes the device the link's one candidate and asks it for the number,
 // or gives the reason why it is turned away; then the link still stands.
-func (s *Service) accept(tx store.Tx, r record, m message.Enrol) (func(), string, error) {
-	settings, err := s.Tenant.Load(tx)
+func (s *Service) accept(tx store.Tx, r record, signer identity.PublicKey, m message.Enrol) (func(), string, error) {
+	user, err := s.Directory.UserByID(tx, r.User)
 	if err != nil {
 		return nil, "", err
 	}
-	decision, err := s.decide(tx, r.User, settings, m)
+	facts, err := s.Rules.Of(tx, user)
 	if err != nil {
 		return nil, "", err
 	}
+	device := directory.Device{
+		ID: signer.Thumbprint(), User: r.User, Name: m.Name, Signing: signer, Encryption: m.Encryption,
+		Platform: policy.Platform(m.Platform), FormFactor: policy.FormFactor(m.FormFactor), AppVersion: m.AppVersion,
+		EnrolledAt: s.Now(), SeenAt: s.Now(),
+	}
+	decision := decide(facts, device)
 	if reason := turnedAway(decision); reason != "" {
 		r.Notice = reason
 		return nil, reason, enrolments.Put(tx, r.ID, r)
@@ -331,14 +337,10 @@ func (s *Service) accept(tx store.Tx, r record, m message.Enrol) (func(), string
 		// Two organisations, or two users, never share a key.
 		return nil, message.ReasonEnrolmentUnknown, nil
 	}
-	now := s.Now()
-	r.Device = directory.Device{
-		ID: m.Issuer, User: r.User, Name: m.Name, Encryption: m.Encryption,
-		Platform: m.Platform, FormFactor: m.FormFactor, AppVersion: m.AppVersion, EnrolledAt: now, SeenAt: now,
-	}
+	r.Device = device
 	c, ask, err := s.Challenges.StartEnrolment(tx, challenge.EnrolmentRequest{
-		Enrolment: r.ID, Device: r.Device, App: settings.Name,
-		Number: decision.Experience == policy.NumberMatch, Digits: settings.NumberDigits, ExpiresAt: r.ExpiresAt,
+		Enrolment: r.ID, Device: r.Device, App: facts.Settings.Name,
+		Number: decision.Experience == policy.NumberMatch, Digits: facts.Settings.NumberDigits, ExpiresAt: r.ExpiresAt,
 	})
 	if err != nil {
 		return nil, "", err
@@ -351,21 +353,12 @@ func (s *Service) accept(tx store.Tx, r record, m message.Enrol) (func(), string
 }
 
 // decide asks policy what the notification that adds the account must be.
-func (s *Service) decide(tx store.Tx, user string, settings tenant.Settings, m message.Enrol) (policy.Decision, error) {
-	u, err := s.Directory.UserByID(tx, user)
-	if err != nil {
-		return policy.Decision{}, err
-	}
-	who, rules, err := s.Directory.PolicyInput(tx, u, settings)
-	if err != nil {
-		return policy.Decision{}, err
-	}
-	who.Push = true // the device that is being added
-	return policy.Decide(policy.Input{
-		Rollout: settings.Rollout, Scenario: policy.ScenarioCombinedRegistration,
-		Client: policy.Client{Kind: policy.KindWeb}, Policy: rules, User: who,
-		Devices: []policy.Device{challenge.PolicyDevice(m.Platform, m.FormFactor, m.AppVersion)},
-	}), nil
+func decide(facts rules.Facts, device directory.Device) policy.Decision {
+	in := facts.Input
+	in.Scenario, in.Client = policy.ScenarioCombinedRegistration, policy.Client{Kind: policy.KindWeb}
+	in.User.Push = true // the device that is being added
+	in.Devices = []policy.Device{device.Policy()}
+	return policy.Decide(in)
 }
 
 // turnedAway is the outcome's reason for a device that policy refuses, or empty.
@@ -440,7 +433,7 @@ func (s *Service) enrol(tx store.Tx, r *record) (*message.Account, error) {
 	if err != nil {
 		return nil, err
 	}
-	settings, err := s.Tenant.Load(tx)
+	settings, err := s.Rules.Tenant.Load(tx)
 	if err != nil {
 		return nil, err
 	}
