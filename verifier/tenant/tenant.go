@@ -8,11 +8,15 @@
 package tenant
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
 
 	"countersign/verifier/audit"
 	"countersign/verifier/policy"
@@ -47,6 +51,9 @@ type Settings struct {
 	// "notification through mobile app", which gives push to users outside the
 	// methods policy.
 	LegacyMobileAppNotification bool `json:"legacy_mobile_app_notification"`
+	// Policy is the methods policy of the Microsoft Authenticator method, as the
+	// policy API patches and shows it.
+	Policy policy.Document `json:"policy"`
 	// PasswordEnrolment lets a user without any method add the first one by the
 	// password alone, instead of by an administrator's link.
 	PasswordEnrolment bool `json:"password_enrolment"`
@@ -59,6 +66,7 @@ func Default() Settings {
 		Rollout:          policy.Enforced,
 		AllowApproveDeny: true,
 		NumberDigits:     2,
+		Policy:           policy.Default(),
 	}
 }
 
@@ -201,22 +209,37 @@ func (t *Tenant) Update(tx store.Tx, actor string, f func(*Settings) error) erro
 	if changed := t.overrides.apply(&fixed); len(changed) > 0 {
 		return fmt.Errorf("%w: %s", ErrOverridden, strings.Join(changed, ", "))
 	}
-	detail := difference(before, after)
-	if len(detail) == 0 {
-		return nil
+	e, changed, err := difference(before, after)
+	if err != nil || !changed {
+		return err
 	}
+	e.Actor = actor
 	t.overrides.keep(stored, &after)
 	if err := t.settings.Put(tx, keySettings, after); err != nil {
 		return err
 	}
-	return t.audit.Append(tx, audit.Event{Kind: audit.KindTenantChanged, Actor: actor, Detail: detail})
+	return t.audit.Append(tx, e)
 }
 
-// difference says what changed, for the audit log: setting, and new value.
-func difference(before, after Settings) map[string]string {
-	was, is := before.values(), after.values()
-	maps.DeleteFunc(is, func(name, value string) bool { return was[name] == value })
-	return is
+// difference says what changed, for the audit log: each setting's new value,
+// and of the policy, which may be long, its hash.
+func difference(before, after Settings) (e audit.Event, changed bool, err error) {
+	was, err := json.Marshal(before.Policy, json.Deterministic(true))
+	if err != nil {
+		return e, false, fmt.Errorf("tenant: writing the policy: %w", err)
+	}
+	is, err := json.Marshal(after.Policy, json.Deterministic(true))
+	if err != nil {
+		return e, false, fmt.Errorf("tenant: writing the policy: %w", err)
+	}
+	values, old := after.values(), before.values()
+	maps.DeleteFunc(values, func(name, value string) bool { return old[name] == value })
+	e = audit.Event{Kind: audit.KindTenantChanged, Detail: values}
+	if !bytes.Equal(was, is) {
+		e.Kind = audit.KindPolicyChanged
+		values["policy_sha256"] = fmt.Sprintf("%x", sha256.Sum256(is))
+	}
+	return e, len(values) > 0, nil
 }
 
 func (s Settings) values() map[string]string {
@@ -230,4 +253,3 @@ func (s Settings) values() map[string]string {
 		"password_enrolment":             fmt.Sprint(s.PasswordEnrolment),
 	}
 }
-
