@@ -15,10 +15,11 @@ type sealed struct {
 	calls *bounded
 }
 
-// newSealed makes the folder if need be (0700).
-func newSealed(opts SystemOptions) (*sealed, error) {
+// NewSealed returns a Store of files in opts.Dir, which is made if need be
+// (0700), each sealed by opts.Sealer.
+func NewSealed(opts SystemOptions) (Store, error) {
 	if opts.Dir == "" || opts.Sealer == nil {
-		return nil, errors.New("keyring: on this platform Dir and Sealer are required")
+		return nil, errors.New("keyring: a store of sealed files needs Dir and Sealer")
 	}
 	if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("create the keyring's folder: %w", err)
