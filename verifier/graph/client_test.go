@@ -94,6 +94,7 @@ func TestMicrosoftsOwnClient(t *testing.T) {
 
 func checkClientSaw(t *testing.T, output []byte) {
 	t.Helper()
+	//nolint:misspell // the misspelling is the interface
 	multiple := "Persistance of policy failed with error: You cannot enable multiple targets for feature 'Require Number Matching'. " +
 		"Choose only one of the following includeTargets to enable: first,second."
 	const number = "/featureSettings/numberMatchingRequiredState"

@@ -219,6 +219,7 @@ func TestRefusals(t *testing.T) {
 	bomb := gzipped(t, append([]byte(`{`+typed+`,"id":"`), bytes.Repeat([]byte("x"), 50<<20)...))
 	two := `"includeTargets":[{"targetType":"group","id":"aede0efe-c1b4-40dc-8ae7-2c402f23e312","%[1]s":"enabled"},` +
 		`{"targetType":"group","id":"aede0efe-c1b4-40dc-8ae7-2c402f23e317","%[1]s":"enabled"}]}`
+	//nolint:misspell // the misspelling is the interface
 	multiple := "Persistance of policy failed with error: You cannot enable multiple targets for feature '%s'. " +
 		"Choose only one of the following includeTargets to enable: aede0efe-c1b4-40dc-8ae7-2c402f23e312,aede0efe-c1b4-40dc-8ae7-2c402f23e317."
 	for name, test := range map[string]struct {

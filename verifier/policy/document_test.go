@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -20,6 +21,12 @@ const (
 	groupC = "1ca44590-e896-4dbe-98ed-b140b1e7a53a"
 	typed  = `"@odata.type":"#microsoft.graph.microsoftAuthenticatorAuthenticationMethodConfiguration"`
 )
+
+// multipleTargets is the error for a feature and two targets.
+//
+//nolint:misspell // the misspelling is the interface
+const multipleTargets = "Persistance of policy failed with error: You cannot enable multiple targets for feature '%s'. " +
+	"Choose only one of the following includeTargets to enable: %s,%s."
 
 // patched applies bodies one after the other to the default policy. Each is
 // given without its braces and @odata.type.
@@ -44,24 +51,19 @@ func at(t *testing.T, d policy.Document, version policy.Version, pointer string)
 	}
 	value := jsontext.Value(body)
 	for token := range jsontext.Pointer(pointer).Tokens() {
-		switch value.Kind() {
-		case '{':
-			var object map[string]jsontext.Value
-			if err := json.Unmarshal(value, &object); err != nil {
-				t.Fatal(err)
+		var object map[string]jsontext.Value
+		var list []jsontext.Value
+		if index, err := strconv.Atoi(token); err == nil {
+			if err := json.Unmarshal(value, &list); err != nil || index >= len(list) {
+				t.Fatalf("%s: %v in %s", pointer, err, value)
 			}
-			value = object[token]
-		case '[':
-			var list []jsontext.Value
-			if err := json.Unmarshal(value, &list); err != nil {
-				t.Fatal(err)
-			}
-			var i int
-			if _, err := fmt.Sscan(token, &i); err != nil || i >= len(list) {
-				t.Fatalf("no %s in %s", token, value)
-			}
-			value = list[i]
+			value = list[index]
+			continue
 		}
+		if err := json.Unmarshal(value, &object); err != nil {
+			t.Fatalf("%s: %v in %s", pointer, err, value)
+		}
+		value = object[token]
 	}
 	return string(value)
 }
@@ -174,12 +176,40 @@ func TestPatchedInOneShapeReadsRightInTheOther(t *testing.T) {
 				"/includeTargets/1/authenticationMode":          `"any"`,
 			},
 		},
-		"strings that change nothing keep a role's setting": {
+		"both shapes sent back, one string changed": {
 			[]string{
-				`"featureSettings":{"numberMatchingRequiredState":{"state":"enabled","includeTarget":{"targetType":"role","id":"` + groupC + `"}}}`,
-				includes(target(all, numberAuto)),
+				includes(target(groupA, numberAuto)),
+				includes(target(groupA, numberOn)) + `,"featureSettings":{"numberMatchingRequiredState":{"state":"default",` +
+					`"includeTarget":{"targetType":"group","id":"all_users"}}}`,
 			},
-			map[string]string{"/featureSettings/numberMatchingRequiredState/includeTarget/targetType": `"role"`},
+			map[string]string{
+				"/featureSettings/numberMatchingRequiredState/state":            `"enabled"`,
+				"/featureSettings/numberMatchingRequiredState/includeTarget/id": `"` + groupA + `"`,
+			},
+		},
+		"both shapes sent back, the setting changed": {
+			[]string{
+				includes(target(groupA, numberOn)),
+				includes(target(groupA, numberOn)) + `,"featureSettings":{"numberMatchingRequiredState":{"state":"disabled"}}`,
+			},
+			map[string]string{
+				"/featureSettings/numberMatchingRequiredState/state": `"disabled"`,
+				"/includeTargets/0/numberMatchingRequiredState":      `"disabled"`,
+			},
+		},
+		"legacy: from all users to one group": {
+			[]string{includes(target(all, numberOn)), includes(target(groupC, numberOn))},
+			map[string]string{
+				"/featureSettings/numberMatchingRequiredState/state":            `"enabled"`,
+				"/featureSettings/numberMatchingRequiredState/includeTarget/id": `"` + groupC + `"`,
+			},
+		},
+		"legacy: turned off for all users after one group": {
+			[]string{includes(target(groupC, numberOn)), includes(target(all, numberAuto))},
+			map[string]string{
+				"/featureSettings/numberMatchingRequiredState/state":            `"default"`,
+				"/featureSettings/numberMatchingRequiredState/includeTarget/id": `"all_users"`,
+			},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -253,15 +283,13 @@ func TestPatchRefuses(t *testing.T) {
 	}{
 		"rule: one target for number matching": {
 			policy.Beta, `{` + typed + `,` + includes(target(groupA, numberOn), target(groupB, numberOn)) + `}`,
-			"Persistance of policy failed with error: You cannot enable multiple targets for feature 'Require Number Matching'. " +
-				"Choose only one of the following includeTargets to enable: " + groupA + "," + groupB + ".",
+			fmt.Sprintf(multipleTargets, "Require Number Matching", groupA, groupB),
 		},
 		"rule: one target for the app's name": {
 			policy.Beta,
 			`{` + typed + `,` + includes(target(groupB, `,"displayAppInformationRequiredState":"enabled"`),
 				target(groupC, appOff), target(groupA, `,"displayAppInformationRequiredState":"enabled"`)) + `}`,
-			"Persistance of policy failed with error: You cannot enable multiple targets for feature 'Require Display App Information'. " +
-				"Choose only one of the following includeTargets to enable: " + groupB + "," + groupA + ".",
+			fmt.Sprintf(multipleTargets, "Require Display App Information", groupB, groupA),
 		},
 		"disabled for two of three": {
 			policy.Beta, `{` + typed + `,` + includes(target(groupA, numberOff), target(groupB, numberOff), target(groupC, numberAuto)) + `}`,

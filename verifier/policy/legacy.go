@@ -51,6 +51,7 @@ func featureFromLegacy(name string, states []targetState) (Feature, error) {
 		for i, target := range enabled {
 			ids[i] = target.ID
 		}
+		//nolint:misspell // the misspelling is the interface
 		return Feature{}, refused("Persistance of policy failed with error: You cannot enable multiple targets for feature '%s'. "+
 			"Choose only one of the following includeTargets to enable: %s.", name, strings.Join(ids, ","))
 	case len(enabled) == 1 && len(disabled) <= 1:
@@ -89,8 +90,6 @@ func mergeFeature(name string, stored Feature, current *Feature, legacy []target
 		return stored, nil
 	case legacy == nil:
 		return *current, nil
-	case current == nil && len(withState(legacy, FeatureEnabled)) <= 1 && stored.reads(legacy, all):
-		return stored, nil
 	case current == nil:
 		return featureFromLegacy(name, legacy)
 	case current.reads(legacy, all):

@@ -99,14 +99,14 @@ func (d *Device) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 // keeps v's value if nullKeeps says so of a pointer to that value, and is
 // refused otherwise. Errors name the member.
 func unmarshalStrict(body []byte, v any, nullKeeps func(v any) bool) error {
-	if kind := jsontext.Value(body).Kind(); kind != '{' {
+	if kind := jsontext.Value(body).Kind(); kind != jsontext.KindBeginObject {
 		return errors.New("must be a JSON object")
 	}
 	read := json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v any) error {
-		if dec.PeekKind() != 'n' {
+		if dec.PeekKind() != jsontext.KindNull {
 			return readEnum(dec, v)
 		}
-		if parent, _ := dec.StackIndex(dec.StackDepth()); parent == '{' && nullKeeps(v) {
+		if parent, _ := dec.StackIndex(dec.StackDepth()); parent == jsontext.KindBeginObject && nullKeeps(v) {
 			return dec.SkipValue()
 		}
 		return errors.New("must not be null")
@@ -118,7 +118,7 @@ func unmarshalStrict(body []byte, v any, nullKeeps func(v any) bool) error {
 // allowed. It leaves all else to the decoder.
 func readEnum(dec *jsontext.Decoder, v any) error {
 	enum, isEnum := v.(encoding.TextUnmarshaler)
-	if !isEnum || dec.PeekKind() == '"' {
+	if !isEnum || dec.PeekKind() == jsontext.KindString {
 		return errors.ErrUnsupported
 	}
 	raw, err := dec.ReadValue()
@@ -158,37 +158,33 @@ func memberName(pointer jsontext.Pointer) string {
 }
 
 func wanted(t reflect.Type) string {
-	if t == nil {
-		return "another type"
+	kind := reflect.Invalid
+	if t != nil {
+		kind = t.Kind()
 	}
-	switch t.Kind() {
+	switch kind {
 	case reflect.Bool:
 		return "true or false"
 	case reflect.String:
 		return "a string"
 	case reflect.Slice:
 		return "a list"
-	case reflect.Struct, reflect.Pointer:
+	default: // the members of all other kinds are structs
 		return "an object"
-	default:
-		return "a " + t.Kind().String()
 	}
 }
 
 func found(kind jsontext.Kind) string {
 	switch kind {
-	case 'n':
-		return "null"
-	case 't', 'f':
-		return "a boolean"
-	case '"':
+	case jsontext.KindString:
 		return "a string"
-	case '0':
+	case jsontext.KindNumber:
 		return "a number"
-	case '[':
+	case jsontext.KindBeginArray:
 		return "a list"
-	case '{':
+	case jsontext.KindBeginObject:
 		return "an object"
+	default: // null is refused before
+		return "a boolean"
 	}
-	return "something else"
 }

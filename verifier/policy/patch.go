@@ -263,7 +263,7 @@ func stripAnnotations(body []byte) (plain []byte, odataType string, err error) {
 		if err != nil {
 			return nil, "", err
 		}
-		isName := container == '{' && n%2 == 0 && token.Kind() == '"'
+		isName := container == jsontext.KindBeginObject && n%2 == 0 && token.Kind() == jsontext.KindString
 		if !isName || !strings.Contains(token.String(), "@odata.") {
 			if err := enc.WriteToken(token); err != nil {
 				return nil, "", err

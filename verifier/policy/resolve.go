@@ -74,13 +74,11 @@ func (d Document) Resolve(user Member) Resolution {
 	return r
 }
 
-// union is the mode that allows what either of two allows; empty allows nothing.
+// union is the mode that allows what either of two allows; an empty a allows
+// nothing yet.
 func union(a, b AuthenticationMode) AuthenticationMode {
-	switch {
-	case a == "" || a == b:
+	if a == "" || a == b {
 		return b
-	case b == "":
-		return a
 	}
 	return ModeAny
 }
