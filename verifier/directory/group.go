@@ -8,6 +8,7 @@ import (
 	"countersign/message"
 	"countersign/verifier/audit"
 	"countersign/verifier/directory/membership"
+	"countersign/verifier/policy"
 	"countersign/verifier/store"
 )
 
@@ -276,19 +277,12 @@ func (d *Directory) leaveGroups(tx store.Tx, m Member) error {
 	return err
 }
 
-// Memberships is what a policy's targets are matched against.
-type Memberships struct {
-	Groups              []string // ids, also of groups that contain others; with AllUsers
-	Roles               []string
-	AdministrativeUnits []string
-}
-
 // MemberOf gives every group that a user is in: named, by a rule, and through
 // groups in groups; and their roles and administrative units.
-func (d *Directory) MemberOf(tx store.Tx, u User) (Memberships, error) {
+func (d *Directory) MemberOf(tx store.Tx, u User) (policy.Member, error) {
 	direct, err := d.memberOf.All(tx, store.Range{Prefix: Member{Kind: MemberUser, ID: u.ID}.key() + "\x00"})
 	if err != nil {
-		return Memberships{}, fmt.Errorf("directory: reading memberships: %w", err)
+		return policy.Member{}, fmt.Errorf("directory: reading memberships: %w", err)
 	}
 	err = d.rules.Scan(tx, store.Range{}, func(id, text string) error {
 		rule, err := membership.Parse(text)
@@ -301,15 +295,15 @@ func (d *Directory) MemberOf(tx store.Tx, u User) (Memberships, error) {
 		return nil
 	})
 	if err != nil {
-		return Memberships{}, fmt.Errorf("directory: reading memberships: %w", err)
+		return policy.Member{}, fmt.Errorf("directory: reading memberships: %w", err)
 	}
 	groups, err := d.groupsAbove(tx, direct)
 	if err != nil {
-		return Memberships{}, err
+		return policy.Member{}, err
 	}
-	return Memberships{
-		Groups: append(groups, AllUsers),
-		Roles:  u.Roles, AdministrativeUnits: u.AdministrativeUnits,
+	return policy.Member{
+		ID: u.ID, Groups: append(groups, AllUsers),
+		Roles: u.Roles, AdministrativeUnits: u.AdministrativeUnits,
 	}, nil
 }
 

@@ -56,10 +56,13 @@ func (u User) check() error {
 			return err
 		}
 	}
+	names := make(map[string]bool, len(u.Attributes))
 	for name, value := range u.Attributes {
-		if name == "" {
-			return invalid("an attribute has a name")
+		folded := strings.ToLower(name)
+		if name == "" || names[folded] {
+			return invalid("an attribute has a name, once, in whatever case")
 		}
+		names[folded] = true
 		if err := errors.Join(checkText("an attribute's name", name), checkText("an attribute", value)); err != nil {
 			return err
 		}

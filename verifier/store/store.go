@@ -17,6 +17,8 @@ var (
 	ErrNotFound = errors.New("store: not found")
 	ErrReadOnly = errors.New("store: write in a read-only transaction")
 	ErrClosed   = errors.New("store: closed")
+	ErrFull     = errors.New("store: the disk is full; free some space")
+	ErrCorrupt  = errors.New("store: the data is damaged; restore a backup")
 )
 
 // Store runs transactions.

@@ -1,0 +1,209 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"countersign/verifier/store"
+)
+
+// request is an update on its way through the writer. The update's function
+// runs on its caller's goroutine, while the writer waits: so a panic has its
+// caller's stack, and a goroutine that ends in the middle (runtime.Goexit) ends
+// nobody else's.
+type request struct {
+	state atomic.Int32
+	ctx   context.Context
+	turn  chan *tx   // the writer gives the caller its turn, maybe more than once
+	ran   chan error // the caller gives the turn back, with the function's error
+	done  chan error // the update's result
+}
+
+// The states of a request: its caller may take it back until its turn.
+const (
+	queued int32 = iota
+	running
+	withdrawn
+)
+
+// Update implements store.Store.
+func (s *Store) Update(ctx context.Context, f func(store.Tx) error) error {
+	r := &request{ctx: ctx, turn: make(chan *tx, 1), ran: make(chan error, 1), done: make(chan error, 1)}
+	select {
+	case <-s.closing: // or the select below might choose to send
+		return store.ErrClosed
+	default:
+	}
+	select {
+	case s.requests <- r:
+	case <-s.closing:
+		return store.ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	cancelled := ctx.Done()
+	for {
+		select {
+		case t := <-r.turn:
+			r.take(t, f)
+		case err := <-r.done:
+			return err
+		case <-s.stopped:
+			// The writer has ended. It may have served this request last.
+			select {
+			case err := <-r.done:
+				return err
+			default:
+				return store.ErrClosed
+			}
+		case <-cancelled:
+			if r.state.CompareAndSwap(queued, withdrawn) {
+				return ctx.Err()
+			}
+			cancelled = nil // its turn has come: only the result tells what holds
+		}
+	}
+}
+
+// errExit is what the writer hears where the function's goroutine ended.
+var errExit = errors.New("store: the update's goroutine ended")
+
+// take runs the function in its turn. A panic is returned as an error.
+func (r *request) take(t *tx, f func(store.Tx) error) {
+	err := errExit
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("store: an update panicked: %v", p)
+		}
+		t.ended = true
+		r.ran <- err
+	}()
+	err = f(t)
+}
+
+// write is the writer: one goroutine that runs the updates, in batches.
+func (s *Store) write(c *conn) {
+	defer close(s.stopped)
+	for {
+		batch := s.collect()
+		if batch == nil {
+			// The error has nobody to go to; every update had its own.
+			_ = c.conn.Close()
+			return
+		}
+		s.commit(c, batch)
+	}
+}
+
+// collect waits for an update and takes all that wait with it. It gives nil
+// when the store is closing and nothing waits.
+func (s *Store) collect() []*request {
+	var batch []*request
+	select {
+	case r := <-s.requests:
+		batch = append(batch, r)
+	case <-s.closing:
+	}
+	for len(batch) < maxBatch {
+		select {
+		case r := <-s.requests:
+			batch = append(batch, r)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// commit runs a batch in one transaction. Where the database itself fails in
+// the middle, the whole transaction is gone: then each update gets one of its
+// own, so that only those that cannot be done fail.
+func (s *Store) commit(c *conn, batch []*request) {
+	started := batch[:0]
+	for _, r := range batch {
+		if r.state.CompareAndSwap(queued, running) {
+			started = append(started, r)
+		}
+	}
+	if len(started) == 0 {
+		return
+	}
+	results, err := attempt(c, started)
+	switch {
+	case err == nil:
+	case len(started) == 1:
+		results = []error{err}
+	default:
+		for i, r := range started {
+			one, err := attempt(c, []*request{r})
+			if err != nil {
+				one = []error{err}
+			}
+			results[i] = one[0]
+		}
+	}
+	for i, r := range started {
+		r.done <- results[i]
+	}
+}
+
+// attempt runs the updates in one transaction and commits it. The results are
+// the updates' own errors. An error says that the database failed, and that
+// nothing of the transaction holds.
+func attempt(c *conn, batch []*request) (results []error, err error) {
+	results = make([]error, len(batch))
+	if err := c.run(c.beginWrite); err != nil {
+		return results, fmt.Errorf("store: beginning an update: %w", translate(err))
+	}
+	defer func() {
+		if err != nil {
+			// It fails where SQLite has rolled back by itself already.
+			_ = c.run(c.rollback)
+		}
+	}()
+	wrote := false
+	for i, r := range batch {
+		t := &tx{conn: c, ctx: context.WithoutCancel(r.ctx)}
+		if results[i], err = r.run(t, len(batch) > 1); err != nil {
+			return results, err
+		}
+		wrote = wrote || (t.wrote && results[i] == nil)
+	}
+	end := c.commit
+	if !wrote {
+		end = c.rollback
+	}
+	if err := c.run(end); err != nil {
+		return results, fmt.Errorf("store: committing: %w", translate(err))
+	}
+	return results, nil
+}
+
+// run gives the caller its turn and undoes what a failed update did: with the
+// others of its batch, by its savepoint.
+func (r *request) run(t *tx, shared bool) (result, err error) {
+	c := t.conn
+	if shared {
+		if err := c.run(c.savepoint); err != nil {
+			return nil, fmt.Errorf("store: beginning an update: %w", translate(err))
+		}
+	}
+	r.turn <- t
+	result = <-r.ran
+	switch {
+	case t.broken != nil:
+		return nil, t.broken
+	case !shared: // alone in its transaction, which ends as the update did
+		return result, nil
+	case result != nil:
+		err = c.run(c.rollbackTo, c.release)
+	default:
+		err = c.run(c.release)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("store: ending an update: %w", translate(err))
+	}
+	return result, nil
+}
