@@ -19,7 +19,8 @@ type reader func(*run) error
 // members, then text by its lines, and last andOTP's encrypted form, which has
 // no mark at all.
 func detect(data []byte, filename string) (Format, reader, error) {
-	text := bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\ufeff")))
+	body := bytes.TrimPrefix(data, []byte("\ufeff"))
+	text := bytes.TrimSpace(body)
 	switch {
 	case len(text) == 0:
 		return "", nil, fmt.Errorf("%w: the file is empty", ErrUnknownFormat)
@@ -30,7 +31,7 @@ func detect(data []byte, filename string) (Format, reader, error) {
 	case bytes.HasPrefix(data, []byte(stratumLegacyMagic)):
 		return FormatStratumLegacy, func(r *run) error { return readStratumLegacy(r, data) }, nil
 	case utf8.Valid(text):
-		return detectText(text)
+		return detectText(text, body)
 	case looksLikeAndOTP(data, filename):
 		return FormatAndOTPEncrypted, func(r *run) error { return readAndOTPEncrypted(r, data) }, nil
 	default:
@@ -59,7 +60,9 @@ func isPicture(data []byte) bool {
 	return false
 }
 
-func detectText(text []byte) (Format, reader, error) {
+// detectText looks at text without the space around it. Lines of links are
+// read from the whole body, so that they count as an editor counts them.
+func detectText(text, body []byte) (Format, reader, error) {
 	switch {
 	case text[0] == '{':
 		var object map[string]jsontext.Value
@@ -76,7 +79,7 @@ func detectText(text []byte) (Format, reader, error) {
 	case isBitwardenCSV(text):
 		return FormatBitwardenCSV, func(r *run) error { return readBitwardenCSV(r, text) }, nil
 	case hasLinks(text):
-		return linkFormat(text), func(r *run) error { return readLinks(r, text) }, nil
+		return linkFormat(text), func(r *run) error { return readLinks(r, body) }, nil
 	default:
 		return "", nil, fmt.Errorf("%w: export from the other app again, and choose that file", ErrUnknownFormat)
 	}

@@ -22,6 +22,8 @@ type freeOTPToken struct {
 	Period    *int    `json:"period"`
 	Secret    []int16 `json:"secret"` // signed bytes
 	Type      string  `json:"type"`
+	Category  *string `json:"category"`
+	IconKey   *string `json:"iconKey"`
 }
 
 func readFreeOTPPlus(r *run, data []byte) error {
@@ -39,13 +41,13 @@ func readFreeOTPPlus(r *run, data []byte) error {
 		if f.Type == otp.TOTP && f.Issuer == "Steam" { // FreeOTP+ shows Steam's letters by the issuer
 			f.Type = otp.Steam
 		}
-		if t.Counter != nil { // it keeps the counter last used, and shows the one after
+		if t.Counter != nil { // it keeps the counter last used, and goes on with the one after
 			next := *t.Counter + 1
 			f.Counter = &next
 		}
 		secret, err := fromSignedBytes(t.Secret)
 		if err == nil {
-			err = r.addRaw(f, secret, Entry{})
+			err = r.addRaw(f, secret, Entry{Groups: []string{text(t.Category)}, Icon: text(t.IconKey)})
 		} else {
 			err = r.leaveOut(title(f.Issuer, f.Name), err)
 		}
