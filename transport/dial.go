@@ -70,7 +70,7 @@ func (c *Client) dial(ctx context.Context) (*websocket.Conn, error) {
 	defer cancel()
 	dialer := websocket.Dialer{
 		Proxy:           http.ProxyFromEnvironment,
-		TLSClientConfig: c.tlsConfig(),
+		TLSClientConfig: PinnedTLS(c.config.TLS, c.config.Pin),
 		ReadBufferSize:  bufferSize,
 		WriteBufferSize: bufferSize,
 	}
@@ -108,14 +108,16 @@ func httpError(status int) error {
 	}
 }
 
-// tlsConfig verifies as usual or, with a pin, the very key and nothing else: a
-// self-hoster's certificate is signed by nobody whom the device knows.
-func (c *Client) tlsConfig() *tls.Config {
+// PinnedTLS makes a configuration that starts from base (nil for the default)
+// and verifies as usual or, with a pin (the SHA-256 of the SPKI, RFC 7469 §2.4),
+// the very key and nothing else: a self-hoster's certificate is signed by nobody
+// whom the device knows. A connection to another key fails with ErrPin.
+func PinnedTLS(base *tls.Config, pin []byte) *tls.Config {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if c.config.TLS != nil {
-		config = c.config.TLS.Clone()
+	if base != nil {
+		config = base.Clone()
 	}
-	if len(c.config.Pin) == 0 {
+	if len(pin) == 0 {
 		return config
 	}
 	config.InsecureSkipVerify = true // VerifyConnection below takes its place, and is stricter
@@ -124,7 +126,7 @@ func (c *Client) tlsConfig() *tls.Config {
 			return ErrPin
 		}
 		sum := sha256.Sum256(state.PeerCertificates[0].RawSubjectPublicKeyInfo)
-		if subtle.ConstantTimeCompare(sum[:], c.config.Pin) != 1 {
+		if subtle.ConstantTimeCompare(sum[:], pin) != 1 {
 			return ErrPin
 		}
 		return nil
