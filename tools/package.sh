@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Packages the app for one platform, into build/.
+#
+#   tools/package.sh linux FYNE     FYNE: the fyne tool
+#   tools/package.sh windows
+#   tools/package.sh darwin|android|ios FYNE
+#
+# linux and windows are made on Linux. darwin and ios need macOS with Xcode,
+# android needs Android's NDK: without them this says so and makes nothing.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+platform=${1:-}
+fyne=${2:-}
+tags=migrated_fynedo
+
+die() {
+	echo "tools/package.sh: $*" >&2
+	exit 1
+}
+
+[ -f FyneApp.toml ] || die "FyneApp.toml is missing: it holds the app's name, id and version"
+
+# package runs the fyne tool and moves what it made, which it leaves in the
+# folder of the sources, under the app's name and that ending.
+package() {
+	local ending=$1
+	shift
+	rm -rf ./*."$ending"
+	"$fyne" package --tags "$tags" "$@"
+	mkdir -p build
+	for made in ./*."$ending"; do
+		[ -e "$made" ] || die "the fyne tool made no .$ending"
+		rm -rf "build/$made"
+		mv "$made" build/
+		echo "made build/${made#./}"
+	done
+}
+
+case $platform in
+linux)
+	# Built with the flags of every other build; the tool's own would compile
+	# the OpenGL binding once more.
+	CC=clang go build -tags "$tags" -o bin/countersign .
+	package tar.xz --release --target linux --executable bin/countersign
+	;;
+windows)
+	# clang compiles and mingw links: mingw's own gcc takes over ten times as long.
+	mkdir -p build
+	GOOS=windows GOARCH=amd64 CGO_ENABLED=1 CC='clang --target=x86_64-w64-mingw32' \
+		go build -tags "$tags" -o build/countersign.exe \
+		-ldflags '-s -w -compressdwarf=false -H=windowsgui -extld=x86_64-w64-mingw32-gcc' .
+	echo "made build/countersign.exe"
+	;;
+darwin)
+	[ "$(uname -s)" = Darwin ] || die "the app for macOS is built on macOS with Xcode; .github/workflows/packages.yml does it"
+	package app --release --target darwin
+	;;
+ios)
+	[ "$(uname -s)" = Darwin ] || die "the app for iOS is built on macOS with Xcode; .github/workflows/packages.yml does it"
+	# The simulator takes unsigned apps. For a phone: IOS_TARGET=ios, with a
+	# signing identity in the keychain.
+	package app --target "${IOS_TARGET:-iossimulator}"
+	;;
+android)
+	[ -d "${ANDROID_NDK_HOME:-}" ] || die "the app for Android needs Android's NDK: set ANDROID_NDK_HOME; .github/workflows/packages.yml does it"
+	package apk --target android
+	;;
+*)
+	echo "usage: tools/package.sh linux|windows|darwin|android|ios [FYNE]" >&2
+	exit 2
+	;;
+esac
