@@ -47,6 +47,8 @@ type Config struct {
 	Store  store.Store
 	Vault  *vault.Vault
 	Audit  *audit.Log
+	// Tenant knows the organisation's domain, in which bare names and UPNs are
+	// one; nil for none.
 	Tenant *tenant.Tenant
 	Now    func() time.Time
 	Logger *slog.Logger

@@ -104,12 +104,11 @@ func (d *Directory) nameForms(tx store.Tx, name string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	settings, err := d.tenant.Load(tx)
+	own, err := d.ownDomain(tx)
 	if err != nil {
 		return nil, err
 	}
 	local, domain := splitName(folded)
-	own := strings.ToLower(settings.Domain)
 	switch {
 	case own == "":
 	case domain == "":
@@ -118,6 +117,15 @@ func (d *Directory) nameForms(tx store.Tx, name string) ([]string, error) {
 		return []string{folded, local}, nil
 	}
 	return []string{folded}, nil
+}
+
+// ownDomain is the organisation's domain; empty where it has none.
+func (d *Directory) ownDomain(tx store.Tx) (string, error) {
+	if d.tenant == nil {
+		return "", nil
+	}
+	settings, err := d.tenant.Load(tx)
+	return strings.ToLower(settings.Domain), err
 }
 
 // UserByID gives a user, or ErrUnknownUser.

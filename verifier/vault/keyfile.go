@@ -37,16 +37,6 @@ func Open(path string) (*Vault, error) {
 	return New(key)
 }
 
-// OpenExisting is Open for data that exists already: a key file that is
-// missing then is an error, and no new one hides the loss.
-func OpenExisting(path string) (*Vault, error) {
-	key, err := read(path)
-	if err != nil {
-		return nil, err
-	}
-	return New(key)
-}
-
 func read(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {

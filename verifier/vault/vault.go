@@ -87,42 +87,70 @@ const (
 	checkLabel  = "vault/check"
 )
 
-// Bind ties the store's data to this vault, the first time, and afterwards
-// gives ErrWrongKey where they do not belong together: found at the start, a
-// wrong key file harms nothing; found later, half the secrets would be sealed
-// under one key and half under another.
-func (v *Vault) Bind(ctx context.Context, s store.Store) error {
-	bound := false
+// OpenFor opens the key file of a store's data. Where the data is new, the key
+// file may be new too, and the two are tied together; afterwards a key file that
+// is missing is an error, and one of other data is ErrWrongKey: found at the
+// start it harms nothing; found later, half the secrets would be sealed under
+// one key and half under another.
+func OpenFor(ctx context.Context, path string, s store.Store) (*Vault, error) {
+	var check []byte
 	err := s.View(ctx, func(tx store.Tx) (err error) {
-		bound, err = v.bound(tx)
+		check, err = readCheck(tx)
 		return err
 	})
-	if err != nil || bound {
-		return err
+	if err != nil {
+		return nil, err
 	}
-	return s.Update(ctx, func(tx store.Tx) error {
-		// Again: another process may have been first.
-		if bound, err := v.bound(tx); err != nil || bound {
-			return err
-		}
-		sealed, err := v.Seal(checkLabel, nil)
+	if check == nil {
+		return openNew(ctx, path, s)
+	}
+	key, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	v, err := New(key)
+	if err != nil {
+		return nil, err
+	}
+	return v, v.verify(check)
+}
+
+func openNew(ctx context.Context, path string, s store.Store) (*Vault, error) {
+	v, err := Open(path)
+	if err != nil {
+		return nil, err
+	}
+	err = s.Update(ctx, func(tx store.Tx) error {
+		check, err := readCheck(tx)
 		if err != nil {
 			return err
 		}
-		return tx.Put(checkBucket, checkKey, sealed)
+		if check != nil { // another process was first
+			return v.verify(check)
+		}
+		if check, err = v.Seal(checkLabel, nil); err != nil {
+			return err
+		}
+		return tx.Put(checkBucket, checkKey, check)
 	})
+	return v, err
 }
 
-func (v *Vault) bound(tx store.Tx) (bool, error) {
-	sealed, err := tx.Get(checkBucket, checkKey)
+// readCheck gives what ties data and key together; nil where nothing does yet.
+func readCheck(tx store.Tx) ([]byte, error) {
+	check, err := tx.Get(checkBucket, checkKey)
 	if errors.Is(err, store.ErrNotFound) {
-		return false, nil
+		return nil, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("vault: reading the check: %w", err)
+		return nil, fmt.Errorf("vault: reading the check: %w", err)
 	}
-	if _, err := v.Open(checkLabel, sealed); err != nil {
-		return false, ErrWrongKey
+	return check, nil
+}
+
+func (v *Vault) verify(check []byte) error {
+	if _, err := v.Open(checkLabel, check); err != nil {
+		return ErrWrongKey
 	}
-	return true, nil
+	return nil
 }
