@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"runtime/debug"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -24,7 +25,7 @@ import (
 // of a device, without TLS. The kernel's share, its socket buffers, is not in it.
 type Idle struct {
 	Connections int
-	Go          float64 // heap and stacks in use after a collection
+	Go          float64 // heap and stacks in use, after garbage collection
 	Resident    float64 // growth of the process's resident set; 0 where /proc is not
 }
 
@@ -149,12 +150,14 @@ func ServeIdle(ctx context.Context, in io.Reader, out io.Writer) error {
 	return lines.Err()
 }
 
-// measure collects twice: pools give their buffers up at the second collection,
-// and stacks shrink by half at each.
+// measure collects often: pools give their buffers up at the second collection,
+// stacks shrink by half at each. What the handshakes needed goes back to the
+// system.
 func measure() usage {
 	for range 4 {
 		runtime.GC()
 	}
+	debug.FreeOSMemory()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return usage{Heap: m.HeapInuse, Stack: m.StackInuse, Resident: resident()}
