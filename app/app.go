@@ -21,6 +21,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"countersign/crypto/keyring"
@@ -38,6 +39,8 @@ type Store interface {
 	Read(ctx context.Context, name string) ([]byte, error)
 	// Write replaces the content whole, or leaves what was there.
 	Write(ctx context.Context, name string, data []byte) error
+	// Remove deletes the content. One that is not there is no error.
+	Remove(ctx context.Context, name string) error
 }
 
 // Desktop is the platform around the app. Its methods may be called from any
@@ -79,6 +82,7 @@ type Config struct {
 	Logger  *slog.Logger  // required
 	Desktop Desktop       // nil: no notifications and no clipboard
 	Connect Connector     // nil: Websocket
+	Broker  BrokerDialler // nil: BrokerHTTP
 	Now     func() time.Time
 	KDF     keyring.KDF // cost of the lock's PIN; zero means keyring.DefaultKDF
 	// Claims changes what answers say of this device, past the app's own
@@ -107,7 +111,9 @@ type App struct {
 
 	// write is held through every change of what is stored, so that changes
 	// follow each other; mu only while memory is read or changed.
+	// diary is held while the activity is stored.
 	write sync.Mutex
+	diary sync.Mutex
 	mu    sync.Mutex
 
 	opened   bool
@@ -117,15 +123,18 @@ type App struct {
 	vault    vault
 	secrets  map[string]secret // by account id; what is in memory now
 	missing  map[string]error  // why an account's secret could not be read
+	shown    map[string]Code   // the HOTP code that was shown last, by account id
 	lastUse  time.Time         // by the user, for the idle lock
 
 	links     map[string]*link // connections, by account id
-	inbox     inbox
+	prompts   []*prompt        // the inbox, in order of arrival
+	broker    *Broker          // the same-device sign-in under way, if any
+	refusals  map[string]int   // messages refused, by reason
 	drift     drift
 	clipboard clipboard
 
-	spawn chan func(context.Context) // work for Run
-	poke  chan struct{}              // tells Run that a deadline may have changed
+	running atomic.Bool
+	poke    chan struct{} // tells Run to look again: a deadline or an account changed
 
 	listeners listeners
 }
@@ -145,14 +154,18 @@ func New(cfg Config) (*App, error) {
 	if cfg.Connect == nil {
 		cfg.Connect = Websocket(cfg.Logger, cfg.Now)
 	}
+	if cfg.Broker == nil {
+		cfg.Broker = BrokerHTTP
+	}
 	if cfg.KDF == (keyring.KDF{}) {
 		cfg.KDF = keyring.DefaultKDF()
 	}
 	return &App{
 		cfg: cfg, now: cfg.Now, log: cfg.Logger, connect: cfg.Connect,
 		settings: DefaultSettings(),
-		secrets:  map[string]secret{}, missing: map[string]error{}, links: map[string]*link{},
-		spawn: make(chan func(context.Context)), poke: make(chan struct{}, 1),
+		secrets:  map[string]secret{}, missing: map[string]error{}, shown: map[string]Code{},
+		links: map[string]*link{}, refusals: map[string]int{},
+		poke: make(chan struct{}, 1),
 	}, nil
 }
 

@@ -9,16 +9,15 @@ import (
 
 // What Answer refuses before anything is sent, for errors.Is.
 var (
-	ErrNoPrompt        = errors.New("this request is no longer there")
-	ErrAnswered        = errors.New("this request has been answered already")
-	ErrNumber          = errors.New("type the number that the sign-in screen shows, all of its digits")
-	ErrWearable        = errors.New("a watch cannot approve; delete the app from the watch and use the phone")
-	ErrUpgrade         = errors.New("this version of the app is too old to approve; update the app")
-	ErrVerifyUser      = errors.New("this organisation asks for your PIN before you approve")
-	ErrNoLock          = errors.New("this organisation asks for a PIN; set one in the settings first")
-	ErrDecision        = errors.New("a decision is approve, deny or report")
-	ErrNumberUnwanted  = errors.New("this request takes no number")
-	ErrNumberMandatory = errors.New("this request cannot be approved without its number")
+	ErrNoPrompt       = errors.New("this request is no longer there")
+	ErrAnswered       = errors.New("this request has been answered already")
+	ErrNumber         = errors.New("type the number that the sign-in screen shows, all of its digits")
+	ErrWearable       = errors.New("a watch cannot approve; delete the app from the watch and use the phone")
+	ErrUpgrade        = errors.New("this version of the app is too old to approve; update the app")
+	ErrVerifyUser     = errors.New("this organisation asks for your PIN before you approve")
+	ErrNoLock         = errors.New("this organisation asks for a PIN; set one in the settings first")
+	ErrDecision       = errors.New("a decision is approve, deny or report")
+	ErrNumberUnwanted = errors.New("this request takes no number")
 )
 
 // PromptState is where a prompt stands.
