@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"countersign/crypto/internal/atomicfile"
+	"countersign/crypto/atomicfile"
 )
 
 // Folder is a place that holds files by name: a folder on a disk ([Dir]), or

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/crypto/chacha20poly1305"
 
-	"countersign/crypto/internal/atomicfile"
+	"countersign/crypto/atomicfile"
 )
 
 // headerName is the file that holds the store's own key, sealed.

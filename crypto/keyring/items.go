@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"countersign/crypto/internal/atomicfile"
+	"countersign/crypto/atomicfile"
 )
 
 // itemSuffix ends the name of every sealed item's file.
