@@ -9,11 +9,11 @@ count=0
 
 while read -r file; do
 	package=./$(dirname "$file")
-	for target in $(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$file"); do
+	while read -r target; do
 		count=$((count + 1))
 		echo "== $package $target"
-		go test -tags migrated_fynedo -run '^$' -fuzz "^$target\$" -fuzztime "$fuzztime" "$package" || failed=1
-	done
+		go test -tags migrated_fynedo -run '^$' -fuzz "^$target\$" -fuzztime "$fuzztime" "$package" </dev/null || failed=1
+	done < <(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$file")
 done < <(git ls-files '*_test.go' | xargs grep -l '^func Fuzz' | sort)
 
 [ "$count" -gt 0 ] || {
