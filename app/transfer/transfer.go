@@ -189,10 +189,22 @@ func (r *run) add(e Entry) error {
 	}
 	e.Groups = cleanGroups(e.Groups)
 	e.Icon = otp.CleanText(e.Icon)
-	if len(e.Note) > MaxNoteBytes || len(e.Icon) > otp.MaxTextBytes || len(e.Groups) > MaxGroups {
-		return fmt.Errorf("%w: an account with a note, icon or groups beyond any limit", ErrTooLarge)
+	if err := checkExtras(e); err != nil {
+		return err
 	}
 	r.result.Entries = append(r.result.Entries, e)
+	return nil
+}
+
+// checkExtras bounds what is kept beside the key.
+func checkExtras(e Entry) error {
+	longest := len(e.Icon)
+	for _, group := range e.Groups {
+		longest = max(longest, len(group))
+	}
+	if len(e.Note) > MaxNoteBytes || len(e.Groups) > MaxGroups || longest > otp.MaxTextBytes {
+		return fmt.Errorf("%w: an account with a note, icon or groups beyond any limit", ErrTooLarge)
+	}
 	return nil
 }
 
@@ -215,7 +227,7 @@ func cleanGroups(groups []string) []string {
 	seen := make(map[string]bool)
 	for _, group := range groups {
 		group = otp.CleanText(group)
-		if group == "" || seen[group] || len(group) > otp.MaxTextBytes {
+		if group == "" || seen[group] {
 			continue
 		}
 		seen[group] = true
