@@ -81,8 +81,8 @@ func New(ctx context.Context, cfg Config) (*Verifier, error) {
 	}
 	v.Audit = audit.New(audit.Config{Store: cfg.Store, Vault: cfg.Vault, Now: cfg.Now, Logger: cfg.Logger})
 	v.Tenant = tenant.New(tenant.Config{Audit: v.Audit, Overrides: cfg.Overrides})
-	v.Directory = directory.New(directory.Config{Store: cfg.Store, Vault: cfg.Vault, Audit: v.Audit, Now: cfg.Now, Logger: cfg.Logger})
-	v.Rules = &rules.Rules{Store: cfg.Store, Directory: v.Directory, Tenant: v.Tenant, Audit: v.Audit}
+	v.Directory = directory.New(directory.Config{Store: cfg.Store, Vault: cfg.Vault, Audit: v.Audit, Tenant: v.Tenant, Now: cfg.Now, Logger: cfg.Logger})
+	v.Rules = &rules.Rules{Store: cfg.Store, Directory: v.Directory, Tenant: v.Tenant}
 	v.Enrolments = enrol.New(enrol.Config{
 		Store: cfg.Store, Directory: v.Directory, Rules: v.Rules, Audit: v.Audit, Vault: cfg.Vault,
 		Post: v.post, Now: cfg.Now, Logger: cfg.Logger,

@@ -1,13 +1,12 @@
 // Package rules puts together what policy.Decide needs to know of a user: the
-// directory's facts, the organisation's settings and the policy document. It
-// decides nothing itself. It owns the stored document.
+// directory's facts and the organisation's settings with the methods policy. It
+// decides nothing itself.
 package rules
 
 import (
+	"cmp"
 	"context"
-	"errors"
 
-	"countersign/verifier/audit"
 	"countersign/verifier/directory"
 	"countersign/verifier/policy"
 	"countersign/verifier/store"
@@ -19,7 +18,6 @@ type Rules struct {
 	Store     store.Store
 	Directory *directory.Directory
 	Tenant    *tenant.Tenant
-	Audit     *audit.Log
 }
 
 // Facts are what holds for one user at one moment.
@@ -30,18 +28,16 @@ type Facts struct {
 	Input      policy.Input // all but scenario, method and client
 }
 
-var documents = store.NewBucket[policy.Document]("policy_document")
+// nobody is looked up in the place of a user who does not exist.
+const nobody = "-"
 
 // Of gives the facts of a user; of the zero User, those of somebody without any
 // method, after the same reads.
 func (r *Rules) Of(tx store.Tx, user directory.User) (Facts, error) {
 	var f Facts
 	var err error
+	user.ID = cmp.Or(user.ID, nobody)
 	if f.Settings, err = r.Tenant.Load(tx); err != nil {
-		return f, err
-	}
-	document, err := r.Document(tx)
-	if err != nil {
 		return f, err
 	}
 	if f.Devices, err = r.Directory.Devices(tx, user.ID); err != nil {
@@ -54,7 +50,7 @@ func (r *Rules) Of(tx store.Tx, user directory.User) (Facts, error) {
 	if err != nil {
 		return f, err
 	}
-	f.Resolution = document.Resolve(policy.Member{
+	f.Resolution = f.Settings.Policy.Resolve(policy.Member{
 		ID: user.ID, Groups: member.Groups, Roles: member.Roles, AdministrativeUnits: member.AdministrativeUnits,
 	})
 	f.Resolution.Fill(&f.Input)
@@ -67,40 +63,22 @@ func (r *Rules) Of(tx store.Tx, user directory.User) (Facts, error) {
 	return f, nil
 }
 
-const documentKey = "current"
-
-// Document is the stored policy, or the default one.
-func (r *Rules) Document(tx store.Tx) (policy.Document, error) {
-	d, err := documents.Get(tx, documentKey)
-	if errors.Is(err, store.ErrNotFound) {
-		return policy.Default(), nil
-	}
-	return d, err
-}
-
-// Load reads the stored policy in a transaction of its own.
+// Load reads the stored policy.
 func (r *Rules) Load(ctx context.Context) (policy.Document, error) {
-	var d policy.Document
+	var settings tenant.Settings
 	err := r.Store.View(ctx, func(tx store.Tx) (err error) {
-		d, err = r.Document(tx)
+		settings, err = r.Tenant.Load(tx)
 		return err
 	})
-	return d, err
+	return settings.Policy, err
 }
 
-// Update changes the stored policy and records who did.
+// Update changes the stored policy in the actor's name.
 func (r *Rules) Update(ctx context.Context, actor string, f func(policy.Document) (policy.Document, error)) error {
 	return r.Store.Update(ctx, func(tx store.Tx) error {
-		d, err := r.Document(tx)
-		if err != nil {
+		return r.Tenant.Update(tx, actor, func(s *tenant.Settings) (err error) {
+			s.Policy, err = f(s.Policy)
 			return err
-		}
-		if d, err = f(d); err != nil {
-			return err
-		}
-		if err := documents.Put(tx, documentKey, d); err != nil {
-			return err
-		}
-		return r.Audit.Append(tx, audit.Event{Kind: audit.KindPolicyChanged, Actor: actor})
+		})
 	})
 }
