@@ -126,7 +126,6 @@ func (c *connection) authenticate() (transport.CloseCode, bool) {
 	if code := c.authorise(id, token); code != 0 {
 		return code, false
 	}
-	c.push(transport.Ready{}.Encode(), nil) // before anybody finds the connection: ready comes first
 	return c.server.join(c)
 }
 

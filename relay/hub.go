@@ -31,12 +31,14 @@ func (h *hub) find(n name) []*connection {
 	return h.names[n]
 }
 
-// add takes a connection, unless its name has too many.
-func (h *hub) add(c *connection) bool {
+// add takes a connection, unless its name has too many, and queues its first
+// frame. Both are one step to others: a client that has read ready can be found,
+// and nothing comes before ready.
+func (h *hub) add(c *connection, ready []byte) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	old := h.names[c.name]
-	if len(old) >= h.limit {
+	if len(old) >= h.limit || !c.push(ready, nil) {
 		return false
 	}
 	connections := make([]*connection, 0, len(old)+1)

@@ -9,7 +9,7 @@ import (
 
 // join makes a connection known. It fails when the identity has too many.
 func (s *Server) join(c *connection) (transport.CloseCode, bool) {
-	if !s.hub.add(c) {
+	if !s.hub.add(c, transport.Ready{}.Encode()) {
 		return transport.CloseTooMany, false
 	}
 	s.metrics.connections.WithLabelValues(string(c.name.role)).Inc()

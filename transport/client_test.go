@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"errors"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -284,9 +286,10 @@ func TestSendWithoutAConnection(t *testing.T) {
 
 func TestAPinTakesThePlaceOfAuthorities(t *testing.T) {
 	mux := http.NewServeMux()
-	server := httptest.NewTLSServer(mux)
+	server := httptest.NewUnstartedServer(mux)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // it tells of every client that hangs up
+	server.StartTLS()
 	t.Cleanup(server.Close)
-	server.Config.ErrorLog = nil
 	url := "wss" + strings.TrimPrefix(server.URL, "https") + "/relay"
 	r, err := relay.New(relay.Config{URL: url, Open: true})
 	if err != nil {

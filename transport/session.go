@@ -26,11 +26,22 @@ type session struct {
 }
 
 func newSession(conn *websocket.Conn, named []identity.Thumbprint) *session {
-	return &session{
+	s := &session{
 		conn: conn, named: named,
 		writing: make(chan struct{}, 1), done: make(chan struct{}),
 		pending: map[string]chan bool{},
 	}
+	answer := conn.PingHandler()
+	conn.SetPingHandler(func(data string) error {
+		s.heard()
+		return answer(data)
+	})
+	conn.SetPongHandler(func(string) error {
+		s.heard()
+		return nil
+	})
+	s.heard()
+	return s
 }
 
 // serve reads until the connection ends or ctx is done, and tells why it ended.
@@ -59,11 +70,10 @@ func (s *session) serve(ctx context.Context, wake <-chan struct{}, take func(con
 // network a dead connection would otherwise look alive for a minute.
 func (s *session) probe() {
 	deadline := time.Now().Add(HandshakeTimeout)
+	_ = s.conn.SetReadDeadline(deadline) // before the ping, or its pong could come between
 	if s.conn.WriteControl(websocket.PingMessage, nil, deadline) != nil {
 		_ = s.conn.Close()
-		return
 	}
-	_ = s.conn.SetReadDeadline(deadline)
 }
 
 // leave says goodbye, as far as the relay listens, and ends the reader.
@@ -73,22 +83,16 @@ func (s *session) leave() {
 	_ = s.conn.Close()
 }
 
+// heard gives the relay another SilenceTimeout. An error shows at the next read.
+func (s *session) heard() { _ = s.conn.SetReadDeadline(time.Now().Add(SilenceTimeout)) }
+
 func (s *session) read(ctx context.Context, take func(context.Context, Receive)) error {
-	heard := func() error { return s.conn.SetReadDeadline(time.Now().Add(SilenceTimeout)) }
-	answer := s.conn.PingHandler()
-	s.conn.SetPingHandler(func(data string) error {
-		_ = heard()
-		return answer(data)
-	})
-	s.conn.SetPongHandler(func(string) error { return heard() })
 	for {
-		if err := heard(); err != nil {
-			return readError(err)
-		}
 		frame, err := readFrame(s.conn)
 		if err != nil {
 			return err
 		}
+		s.heard()
 		switch f := frame.(type) {
 		case Ack:
 			s.acknowledge(f)
