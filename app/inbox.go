@@ -227,11 +227,15 @@ func (a *App) settled(ctx context.Context, l *link, m message.Outcome) error {
 	ended := p != nil && p.State != PromptClosed
 	result := Result{State: m.State, Reason: m.Reason}
 	if ended {
-		result.Elsewhere = p.State == PromptOpen
+		// That an enrolment expired is nobody's doing elsewhere.
+		result.Elsewhere = p.State == PromptOpen && !p.Enrolling && m.State != message.StateExpired
 	}
 	a.mu.Unlock()
 	// The account is stored before anyone is told that it is there.
 	err := a.enrolmentEnded(ctx, l, m)
+	if err != nil {
+		result = Result{State: StateUnknown}
+	}
 	if ended {
 		a.closePrompt(ctx, p, result)
 	}
@@ -256,6 +260,8 @@ func (a *App) closePrompt(ctx context.Context, p *prompt, result Result) {
 		enrolment.end(ErrNotAnswered)
 	case result.State == StateUnknown:
 		enrolment.end(ErrNoConnection)
+	default:
+		enrolment.end(ErrRefused) // where it was told nothing better
 	}
 	a.record(ctx, promptActivity(snapshot, a.now()))
 	broker.nudge()

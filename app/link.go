@@ -24,6 +24,7 @@ type link struct {
 	ctx       context.Context
 	cancel    context.CancelFunc
 	connected bool
+	online    chan struct{} // closed while connected
 	err       error
 	enrolment *Enrolment           // while somebody waits in Confirm
 	seen      map[string]time.Time // message and challenge ids, until they expire
@@ -33,12 +34,13 @@ const (
 	messageTTL = time.Minute
 	// How often an unacknowledged envelope is sent again, and at most.
 	retryFirst, retryLast = time.Second, 30 * time.Second
+	retryDelivered        = 3 * time.Second
 	// maxSeen bounds the ids that are remembered for one account.
 	maxSeen = 1024
 )
 
 func newLink(a *App, account string, keys pushSecret) *link {
-	l := &link{app: a, account: account, keys: keys, kick: make(chan struct{}, 1), seen: map[string]time.Time{}}
+	l := &link{app: a, account: account, keys: keys, kick: make(chan struct{}, 1), online: make(chan struct{}), seen: map[string]time.Time{}}
 	carrier, err := a.connect(Connection{
 		Relay: keys.relay, Key: keys.signing, Verifier: keys.verifier, Pin: keys.pin,
 		Receive: l.receive, State: l.state,
@@ -75,6 +77,12 @@ func (l *link) close() {
 // state is told by the carrier.
 func (l *link) state(connected bool, reason error) {
 	l.app.mu.Lock()
+	switch {
+	case connected && !l.connected:
+		close(l.online)
+	case !connected && l.connected:
+		l.online = make(chan struct{})
+	}
 	l.connected, l.err = connected, reason
 	l.app.mu.Unlock()
 	if connected {
@@ -133,11 +141,17 @@ func (l *link) seal(m message.Message) (string, error) {
 }
 
 // repeat sends an envelope until ctx ends or, unless forever, until it was
-// delivered. Make is called for each try; what it makes may be the same again.
-func (l *link) repeat(ctx context.Context, make func() (string, error), forever bool) {
+// delivered. Seal is called for each try; what it gives may be the same again,
+// and "" ends it.
+func (l *link) repeat(ctx context.Context, seal func() (string, error), forever bool) {
 	pause := retryFirst
 	for {
-		body, err := make()
+		select {
+		case <-ctx.Done():
+			return
+		case <-l.whenOnline():
+		}
+		body, err := seal()
 		if err != nil {
 			l.app.log.WarnContext(ctx, "message not sealed", slogAccount(l.account), slogError(err))
 			return
@@ -145,12 +159,9 @@ func (l *link) repeat(ctx context.Context, make func() (string, error), forever 
 		if body == "" {
 			return
 		}
-		delivered, err := l.carrier.Send(ctx, l.keys.verifier, body)
+		delivered, _ := l.carrier.Send(ctx, l.keys.verifier, body) // an error is told by state, too
 		if delivered && !forever {
 			return
-		}
-		if err != nil && !l.isConnected() && !forever {
-			return // the next connection begins with a Sync of its own
 		}
 		timer := time.NewTimer(pause)
 		select {
@@ -159,12 +170,17 @@ func (l *link) repeat(ctx context.Context, make func() (string, error), forever 
 			return
 		case <-timer.C:
 		}
+		pause = min(2*pause, retryLast)
 		if delivered {
-			pause = 3 * retryFirst // it is there; the answer may have been lost
-		} else {
-			pause = min(2*pause, retryLast)
+			pause = retryDelivered // it is there; its answer may have been lost
 		}
 	}
+}
+
+func (l *link) whenOnline() <-chan struct{} {
+	l.app.mu.Lock()
+	defer l.app.mu.Unlock()
+	return l.online
 }
 
 func (l *link) isConnected() bool {
