@@ -44,9 +44,9 @@ const MaxDevices = 5
 
 // Config is what New needs. Zero numbers mean the defaults.
 type Config struct {
-	Store  store.Store
-	Vault  *vault.Vault
-	Audit  *audit.Log
+	Store store.Store
+	Vault *vault.Vault
+	Audit *audit.Log
 	// Tenant knows the organisation's domain, in which bare names and UPNs are
 	// one; nil for none.
 	Tenant *tenant.Tenant

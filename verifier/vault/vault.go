@@ -112,7 +112,10 @@ func OpenFor(ctx context.Context, path string, s store.Store) (*Vault, error) {
 	if err != nil {
 		return nil, err
 	}
-	return v, v.verify(check)
+	if err := v.verify(check); err != nil {
+		return nil, err
+	}
+	return v, nil
 }
 
 func openNew(ctx context.Context, path string, s store.Store) (*Vault, error) {
@@ -133,7 +136,10 @@ func openNew(ctx context.Context, path string, s store.Store) (*Vault, error) {
 		}
 		return tx.Put(checkBucket, checkKey, check)
 	})
-	return v, err
+	if err != nil {
+		return nil, err
+	}
+	return v, nil
 }
 
 // readCheck gives what ties data and key together; nil where nothing does yet.

@@ -16,8 +16,10 @@ type conn struct {
 	forward, forwardOpen, reverse, reverseOpen,
 	begin, beginWrite, commit, rollback,
 	savepoint, release, rollbackTo *sql.Stmt
+	all []*sql.Stmt
 }
 
+// prepareConn prepares the statements on c, and closes c where it cannot.
 func prepareConn(ctx context.Context, c *sql.Conn) (*conn, error) {
 	p := &conn{conn: c}
 	const rows = "SELECT key, value FROM records WHERE bucket = ? AND key >= ?"
@@ -42,11 +44,21 @@ func prepareConn(ctx context.Context, c *sql.Conn) (*conn, error) {
 	} {
 		stmt, err := c.PrepareContext(ctx, s.query)
 		if err != nil {
-			return nil, err
+			return nil, errors.Join(err, p.close())
 		}
-		*s.to = stmt
+		*s.to, p.all = stmt, append(p.all, stmt)
 	}
 	return p, nil
+}
+
+// close gives the connection back, its statements closed: one left open keeps
+// SQLite from tidying the journal away.
+func (c *conn) close() error {
+	var err error
+	for _, stmt := range c.all {
+		err = errors.Join(err, stmt.Close())
+	}
+	return errors.Join(err, c.conn.Close())
 }
 
 // run executes statements that have no arguments. They are short and must not

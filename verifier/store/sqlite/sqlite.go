@@ -137,11 +137,7 @@ func (s *Store) prepare(ctx context.Context) (*conn, error) {
 	if err := migrate(ctx, c); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
-	w, err := prepareConn(ctx, c)
-	if err != nil {
-		return nil, errors.Join(err, c.Close())
-	}
-	return w, nil
+	return prepareConn(ctx, c)
 }
 
 // migrate makes the schema in a new file, and refuses a file that is not ours.

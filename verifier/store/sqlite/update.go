@@ -90,7 +90,7 @@ func (s *Store) write(c *conn) {
 		batch := s.collect()
 		if batch == nil {
 			// The error has nobody to go to; every update had its own.
-			_ = c.conn.Close()
+			_ = c.close()
 			return
 		}
 		s.commit(c, batch)

@@ -15,7 +15,7 @@ func (r *reader) close() error {
 	if r.conn == nil {
 		return nil
 	}
-	err := r.conn.conn.Close()
+	err := r.conn.close()
 	r.conn = nil
 	return err
 }
@@ -65,9 +65,5 @@ func (s *Store) openReader(ctx context.Context) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := prepareConn(ctx, c)
-	if err != nil {
-		return nil, errors.Join(err, c.Close())
-	}
-	return p, nil
+	return prepareConn(ctx, c)
 }
