@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -77,7 +78,8 @@ func readConfig(path string) (config, error) {
 		return c, fmt.Errorf("reading the configuration: %w", err)
 	}
 	if err := yaml.UnmarshalWithOptions(raw, &c, yaml.Strict()); err != nil {
-		return c, fmt.Errorf("configuration %s: %s", path, firstLine(yaml.FormatError(err, false, false)))
+		line, _, _ := strings.Cut(yaml.FormatError(err, false, false), "\n") // the rest draws the place
+		return c, fmt.Errorf("configuration %s: %s", path, line)
 	}
 	if _, err := c.limits(); err != nil {
 		return c, fmt.Errorf("configuration %s: %w", path, err)
