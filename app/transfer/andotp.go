@@ -58,13 +58,14 @@ func readAndOTP(r *run, data []byte) error {
 }
 
 // looksLikeAndOTP guesses: an encrypted file begins with a number of
-// iterations that makes sense, or is named as andOTP names it. Old files are
+// iterations that makes sense, or is named as such files are. Old files are
 // random throughout, so that only the name tells.
 func looksLikeAndOTP(data []byte, filename string) bool {
 	if len(data) < andOTPNonceSize+andOTPTagSize || isPicture(data) {
 		return false
 	}
-	return strings.EqualFold(filepath.Ext(filename), ".aes") || andOTPIterations(data) != 0
+	ending := strings.ToLower(filepath.Ext(filename))
+	return ending == ".aes" || ending == ".bin" || andOTPIterations(data) != 0
 }
 
 // andOTPIterations is the number at the head of a file of the newer form, 0 if

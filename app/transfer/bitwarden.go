@@ -106,7 +106,8 @@ func addBitwarden(r *run, totp, item, username string, entry Entry) error {
 // isBitwardenCSV knows the table by the one column that matters.
 func isBitwardenCSV(text []byte) bool {
 	head, _, _ := bytes.Cut(text, []byte("\n"))
-	return slices.Contains(strings.Split(strings.TrimSpace(string(head)), ","), "login_totp")
+	names, err := csv.NewReader(bytes.NewReader(head)).Read()
+	return err == nil && slices.Contains(names, "login_totp")
 }
 
 func readBitwardenCSV(r *run, text []byte) error {

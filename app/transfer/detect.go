@@ -127,6 +127,8 @@ func detectObject(text []byte, object map[string]jsontext.Value) (Format, reader
 		return choose(FormatProtonEncrypted, readProtonEncrypted)
 	case has("entries"):
 		return choose(FormatProton, readProton)
+	case has("accounts") && object["accounts"].Kind() == '{':
+		return choose(FormatSteam, readSteamAccounts)
 	case has("accounts"):
 		return choose(FormatLastPass, readLastPass)
 	case has("shared_secret"):

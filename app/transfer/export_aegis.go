@@ -16,8 +16,12 @@ import (
 	"countersign/crypto/otp"
 )
 
-// aegisScrypt is what Aegis itself takes: 32 MiB.
-var aegisScrypt = scryptParams{n: 1 << 15, r: 8, p: 1}
+// What Aegis itself takes of scrypt: 32 MiB.
+const (
+	aegisScryptN = 1 << 15
+	aegisScryptR = 8
+	aegisScryptP = 1
+)
 
 // MarshalAegis writes the accounts as a vault that Aegis imports, in plain
 // text: whoever reads the file has all accounts. Trashed accounts are left out,
@@ -55,7 +59,7 @@ func MarshalAegisEncrypted(entries []Entry, password string) ([]byte, error) {
 		return nil, err
 	}
 	key, salt := random(keySize), random(keySize)
-	wrapping, err := scrypt.Key([]byte(password), salt, int(aegisScrypt.n), int(aegisScrypt.r), int(aegisScrypt.p), keySize)
+	wrapping, err := scrypt.Key([]byte(password), salt, aegisScryptN, aegisScryptR, aegisScryptP, keySize)
 	if err != nil {
 		return nil, fmt.Errorf("exporting to Aegis: %w", err)
 	}
@@ -69,7 +73,7 @@ func MarshalAegisEncrypted(entries []Entry, password string) ([]byte, error) {
 	}
 	slot := aegisSlot{
 		Type: aegisPasswordSlot, UUID: newUUID(), Key: hex.EncodeToString(wrapped), KeyParams: wrappedParams,
-		N: aegisScrypt.n, R: aegisScrypt.r, P: aegisScrypt.p, Salt: hex.EncodeToString(salt), Repaired: true,
+		N: aegisScryptN, R: aegisScryptR, P: aegisScryptP, Salt: hex.EncodeToString(salt), Repaired: true,
 	}
 	return marshal(aegisVault[string]{
 		Version: aegisVersion,

@@ -192,7 +192,7 @@ func parseMigration(link string) (migration, error) {
 
 func parseMigrationMessage(raw []byte) (migration, error) {
 	var m migration
-	err := eachField(raw, func(number protowire.Number, value field) error {
+	err := eachField(raw, func(number int, value field) error {
 		switch number {
 		case 1:
 			account, err := parseMigrationAccount(value.bytes)
@@ -222,7 +222,7 @@ func parseMigrationMessage(raw []byte) (migration, error) {
 
 func parseMigrationAccount(raw []byte) (migrationAccount, error) {
 	var a migrationAccount
-	err := eachField(raw, func(number protowire.Number, value field) error {
+	err := eachField(raw, func(number int, value field) error {
 		switch number {
 		case 1:
 			a.secret = slices.Clone(value.bytes)
@@ -254,7 +254,7 @@ type field struct {
 func (f field) int32() int32 { return int32(f.number) }
 
 // eachField walks a protobuf message; unknown fields are stepped over.
-func eachField(raw []byte, visit func(protowire.Number, field) error) error {
+func eachField(raw []byte, visit func(number int, value field) error) error {
 	damaged := fmt.Errorf("%w: the code's message is cut short or changed; scan it again", ErrDamaged)
 	for len(raw) > 0 {
 		number, kind, n := protowire.ConsumeTag(raw)
@@ -275,7 +275,7 @@ func eachField(raw []byte, visit func(protowire.Number, field) error) error {
 			return damaged
 		}
 		raw = raw[n:]
-		if err := visit(number, value); err != nil {
+		if err := visit(int(number), value); err != nil {
 			return err
 		}
 	}

@@ -183,7 +183,7 @@ func plainFiles() []plainFile {
 		},
 		{
 			name: "Bitwarden CSV", format: transfer.FormatBitwardenCSV,
-			file: "folder,favorite,type,name,notes,fields,reprompt,login_uri,login_username,login_password,login_totp\n" +
+			file: "\"folder\",favorite,type,name,notes,fields,reprompt,login_uri,login_username,login_password,\"login_totp\"\r\n" +
 				"Work,1,login,ACME,\"a \"\"note\"\",\nof two lines\",,0,,alice,pw,JBSW Y3DP EHPK 3PXP\n" +
 				",,login,None,,,0,,bob,pw,\n" +
 				",,note,A note,text,,0,,,,\n" +
@@ -242,6 +242,11 @@ func plainFiles() []plainFile {
 			name: "Steam", format: transfer.FormatSteam,
 			file: `{"shared_secret":"SGVsbG8h3q2+7w==","account_name":"gamer","steamguard_scheme":"2"}`,
 			want: []entry{{link: "otpauth://steam/Steam:gamer?secret=" + secretA}},
+		},
+		{
+			name: "Steam with several accounts", format: transfer.FormatSteam,
+			file: `{"accounts":{"76561198000000002":{"shared_secret":"SGVsbG8h3q2+7w==","account_name":"second"},"76561198000000001":{"shared_secret":"SGVsbG8h3q2+7w==","account_name":"first","server_time":"1"}},"version":1}`,
+			want: []entry{{link: "otpauth://steam/Steam:first?secret=" + secretA}, {link: "otpauth://steam/Steam:second?secret=" + secretA}},
 		},
 		{
 			name: "Raivo", format: transfer.FormatRaivo,

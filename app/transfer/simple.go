@@ -2,6 +2,8 @@ package transfer
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -165,20 +167,43 @@ func readDuo(r *run, data []byte) error {
 	return nil
 }
 
-// readSteam reads one account as the Steam app and its desktop kin keep it.
+// steamAccount is one account as the Steam app and its desktop kin keep it.
+type steamAccount struct {
+	SharedSecret string `json:"shared_secret"` // base64
+	AccountName  string `json:"account_name"`
+}
+
 func readSteam(r *run, data []byte) error {
+	var account steamAccount
+	if err := decode(data, &account); err != nil {
+		return err
+	}
+	return addSteam(r, account)
+}
+
+// readSteamAccounts reads the newer form: accounts by Steam's number, which
+// gives them their order here.
+func readSteamAccounts(r *run, data []byte) error {
 	var file struct {
-		SharedSecret string `json:"shared_secret"`
-		AccountName  string `json:"account_name"`
+		Accounts map[string]steamAccount `json:"accounts"`
 	}
 	if err := decode(data, &file); err != nil {
 		return err
 	}
-	secret, err := fromBase64("shared_secret", file.SharedSecret)
+	for _, id := range slices.Sorted(maps.Keys(file.Accounts)) {
+		if err := addSteam(r, file.Accounts[id]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func addSteam(r *run, a steamAccount) error {
+	secret, err := fromBase64("shared_secret", a.SharedSecret)
 	if err != nil {
 		return err
 	}
-	return r.addRaw(fields{Type: otp.Steam, Issuer: "Steam", Name: file.AccountName}, otp.Secret(secret), Entry{})
+	return r.addRaw(fields{Type: otp.Steam, Issuer: "Steam", Name: a.AccountName}, otp.Secret(secret), Entry{})
 }
 
 // raivoEntry has numbers and truth values as text.

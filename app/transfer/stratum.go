@@ -2,7 +2,6 @@ package transfer
 
 import (
 	"crypto/sha1" //nolint:gosec // Authenticator Pro derived its keys with PBKDF2-SHA1
-
 	"fmt"
 	"strings"
 

@@ -47,6 +47,7 @@ const (
 	MaxSecretBytes = 512
 	MaxTextBytes   = 1024 // issuer and name, each
 	MaxPINBytes    = 64
+	SteamDigits    = 5 // no Steam code has another length
 )
 
 // Key is all that codes are computed from. It is comparable with ==.
@@ -72,7 +73,7 @@ func Defaults(t Type) Key {
 	case HOTP:
 		return Key{Type: t, Algorithm: SHA1, Digits: 6}
 	case Steam:
-		return Key{Type: t, Algorithm: SHA1, Digits: 5, Period: 30}
+		return Key{Type: t, Algorithm: SHA1, Digits: SteamDigits, Period: 30}
 	case MOTP:
 		return Key{Type: t, Algorithm: MD5, Digits: 6, Period: 10}
 	case Yandex:
@@ -102,6 +103,8 @@ func (k Key) Validate() error {
 	switch {
 	case k.Digits < MinDigits || k.Digits > MaxDigits:
 		return fieldError("digits", "%d is outside %d to %d", k.Digits, MinDigits, MaxDigits)
+	case k.Type == Steam && k.Digits != SteamDigits:
+		return fieldError("digits", "%d does not go with steam, whose codes have %d characters", k.Digits, SteamDigits)
 	case k.Type.TimeBased() && (k.Period < 1 || k.Period > MaxPeriod):
 		return fieldError("period", "%d is not a number of seconds from 1 to %d", k.Period, MaxPeriod)
 	case k.Type == HOTP && k.Period != 0:

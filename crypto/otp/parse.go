@@ -147,8 +147,8 @@ func finish(k Key, label string, params map[string]string) (Key, error) {
 }
 
 // setNumbers reads digits, period and counter. Some apps write a period for
-// counter-based keys and a counter for the others: such a value must be a
-// number, and means nothing.
+// counter-based keys, a counter for the others, and TOTP's six digits for
+// Steam: such a value must be a number, and means nothing.
 func setNumbers(k *Key, params map[string]string) error {
 	for _, field := range []string{"digits", "period", "counter"} {
 		text, given := params[field]
@@ -160,6 +160,7 @@ func setNumbers(k *Key, params map[string]string) error {
 			return fieldError(field, "%s is not a whole number in range", quote(text))
 		}
 		switch {
+		case field == "digits" && k.Type == Steam && n >= MinDigits && n <= MaxDigits:
 		case field == "digits":
 			k.Digits = int(min(n, MaxDigits+1))
 		case field == "period" && k.Type.TimeBased():

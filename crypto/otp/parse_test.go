@@ -53,6 +53,7 @@ func TestParseURITakes(t *testing.T) {
 		{"a per cent sign that is no escape", "otpauth://totp/50%25 or 100%:al%69ce?secret=" + b32, want(otp.TOTP, "50% or 100%", "alice")},
 		{"encoder=steam", "otpauth://totp/Steam:alice?secret=" + b32 + "&encoder=steam", want(otp.Steam, "Steam", "alice")},
 		{"the type steam", "otpauth://steam/Steam:alice?secret=" + b32 + "&digits=5", want(otp.Steam, "Steam", "alice")},
+		{"steam with the digits of TOTP", "otpauth://totp/Steam:alice?secret=" + b32 + "&encoder=steam&digits=6", want(otp.Steam, "Steam", "alice")},
 		{"steam://SECRET", "steam://" + b32, want(otp.Steam, "Steam", "")},
 		{"the issuer parameter before the prefix", "otpauth://totp/Old:alice?secret=" + b32 + "&issuer=New", want(otp.TOTP, "New", "alice")},
 		{"the prefix where the parameter is empty", "otpauth://totp/ACME:alice?secret=" + b32 + "&issuer=", want(otp.TOTP, "ACME", "alice")},
@@ -103,6 +104,7 @@ func TestParseURIRefusesAndNamesTheField(t *testing.T) {
 		{"two secrets", "otpauth://totp/alice?secret=" + b32 + "&secret=AAAAAAAA", "secret"},
 		{"an unknown algorithm", "otpauth://totp/alice?secret=" + b32 + "&algorithm=SHA3", "algorithm"},
 		{"MD5, whose MAC is too short", "otpauth://totp/alice?secret=" + b32 + "&algorithm=MD5", "algorithm"},
+		{"steam with a hundred digits", "otpauth://steam/alice?secret=" + b32 + "&digits=100", "digits"},
 		{"four digits", "otpauth://totp/alice?secret=" + b32 + "&digits=4", "digits"},
 		{"eleven digits", "otpauth://totp/alice?secret=" + b32 + "&digits=11", "digits"},
 		{"a hundred digits", "otpauth://totp/alice?secret=" + b32 + "&digits=100", "digits"},
@@ -177,7 +179,10 @@ func genKey(t *rapid.T) otp.Key {
 	switch k.Type {
 	case otp.Yandex:
 		size = 16
-	case otp.TOTP, otp.HOTP, otp.Steam:
+	case otp.Steam:
+		k.Digits = otp.SteamDigits
+	case otp.MOTP:
+	case otp.TOTP, otp.HOTP:
 		k.Algorithm = rapid.SampledFrom([]otp.Algorithm{otp.SHA1, otp.SHA256, otp.SHA512}).Draw(t, "algorithm")
 	}
 	if k.Type == otp.Yandex || k.Type == otp.MOTP {
