@@ -26,8 +26,8 @@ const left = "left"
 // of read; everything that it is sent goes through queue.
 type connection struct {
 	server *Server
-	ws     *websocket.Conn
-	batch  *batchConn
+	ws     *websocket.Conn // for reading; writer alone writes, to conn
+	conn   net.Conn
 	beat   int // heartbeat's
 
 	// Set by the handshake, before anybody else sees the connection.
@@ -35,23 +35,26 @@ type connection struct {
 	named   []identity.Thumbprint // whom a device hears
 	limiter *rate.Limiter         // nil: no limit
 
-	queue   chan []byte   // frames to write; nil stands for a ping
+	queue   chan []byte   // websocket frames to write
 	writing atomic.Bool   // a goroutine writes
 	unheard atomic.Int32  // pings since the client was last heard from
-	ended   atomic.Int32  // the close code, or 1 when the client left
+	ended   atomic.Int32  // the close code
 	gone    chan struct{} // closed with ended
+	users   atomic.Int32  // who still needs conn: reader and writer
 }
 
-func newConnection(s *Server, ws *websocket.Conn, batch *batchConn) *connection {
-	c := &connection{server: s, ws: ws, batch: batch, queue: make(chan []byte, queueSize), gone: make(chan struct{})}
+func newConnection(s *Server, ws *websocket.Conn) *connection {
+	c := &connection{
+		server: s, ws: ws, conn: ws.NetConn(),
+		queue: make(chan []byte, queueSize), gone: make(chan struct{}),
+	}
+	c.users.Store(2)
 	ws.SetPongHandler(func(string) error { return c.control() })
-	answer := ws.PingHandler()
 	ws.SetPingHandler(func(data string) error {
-		if err := c.control(); err != nil {
-			return err
-		}
-		return answer(data)
+		c.push(frameOf(websocket.PongMessage, []byte(data)), c.gone)
+		return c.control()
 	})
+	ws.SetCloseHandler(func(int, string) error { return nil }) // end answers
 	return c
 }
 
@@ -80,7 +83,7 @@ func (c *connection) ping() {
 		return
 	}
 	select {
-	case c.queue <- nil:
+	case c.queue <- frameOf(websocket.PingMessage, nil):
 		c.kick()
 	default: // the queue is full of what would show a sign of life as well
 	}
@@ -95,7 +98,6 @@ func (c *connection) handshake() {
 		c.server.metrics.handshakes.WithLabelValues(word).Inc()
 		c.server.config.Logger.InfoContext(c.server.ctx, "refused a client", slog.String("reason", word))
 		c.linger()
-		c.close()
 		return
 	}
 	c.server.metrics.handshakes.WithLabelValues("ready").Inc()
@@ -109,7 +111,7 @@ func (c *connection) authenticate() (transport.CloseCode, bool) {
 	timeout := time.AfterFunc(transport.HandshakeTimeout, func() { c.end(transport.CloseTimeout) })
 	defer timeout.Stop()
 	hello := transport.Hello{Nonce: transport.NewNonce(), Relay: c.server.config.URL}
-	c.push(hello.Encode(), nil)
+	c.push(textFrame(hello), nil)
 	frame, code := c.next()
 	if code != 0 {
 		return code, false
@@ -208,21 +210,24 @@ func (c *connection) patient() {
 // failure tells why reading failed.
 func (c *connection) failure(err error) transport.CloseCode {
 	var network net.Error
-	if errors.Is(err, errRate) {
+	var closed *websocket.CloseError
+	switch {
+	case errors.Is(err, errRate):
 		return transport.CloseRateLimited
-	}
-	if errors.As(err, &network) && network.Timeout() {
+	case errors.As(err, &network) && network.Timeout():
 		return transport.CloseTimeout
+	case errors.As(err, &network), errors.As(err, &closed), errors.Is(err, io.EOF), errors.Is(err, io.ErrClosedPipe):
+		return codeLeft
+	default: // not what a websocket may look like
+		return transport.CloseBadFrame
 	}
-	return codeLeft
 }
 
-// codeLeft stands for a connection that its client ended. It is never sent.
+// codeLeft stands for a connection that its client ended.
 const codeLeft transport.CloseCode = 1
 
 // read takes the client's frames until the connection ends.
 func (c *connection) read() {
-	defer c.close()
 	for {
 		frame, code := c.next()
 		if code != 0 {
@@ -248,40 +253,40 @@ func (c *connection) read() {
 	c.linger()
 }
 
-// linger reads on for a moment after a close frame: closing a socket with
-// something unread in it would take the close frame back (RFC 6455 §7.1.1).
+// linger is the reader's end. It reads on for a moment after a close frame:
+// closing a socket with something unread in it would take the close frame back
+// (RFC 6455 §7.1.1).
 func (c *connection) linger() {
 	for {
 		if _, _, err := c.ws.NextReader(); err != nil {
+			c.release()
 			return
 		}
 	}
 }
 
-// close forgets the connection, at the very end.
-func (c *connection) close() {
-	c.end(codeLeft)
-	_ = c.ws.Close()
+// release closes the connection for the last of its users, reader and writer,
+// and forgets it.
+func (c *connection) release() {
+	if c.users.Add(-1) > 0 {
+		return
+	}
+	_ = c.conn.Close()
 	c.server.heartbeat.remove(c)
 	c.server.leave(c)
 	c.server.count.Add(-1)
 }
 
 // end ends the connection with a code, once, and does not block. What it is
-// sent from now on is not delivered; read notices within the lingering time.
+// sent from now on is not delivered; reader and writer notice within the
+// lingering time, the writer after a close frame.
 func (c *connection) end(code transport.CloseCode) {
 	if !c.ended.CompareAndSwap(0, int32(code)) {
 		return
 	}
 	close(c.gone)
-	c.server.running.Go(func() {
-		deadline := time.Now().Add(lingering)
-		if code != codeLeft {
-			reason := websocket.FormatCloseMessage(int(code), code.String())
-			_ = c.ws.WriteControl(websocket.CloseMessage, reason, deadline)
-		}
-		_ = c.batch.SetDeadline(deadline)
-	})
+	_ = c.conn.SetDeadline(time.Now().Add(lingering))
+	c.kick()
 }
 
 // hears tells whether a device named the sender.
@@ -331,45 +336,48 @@ func (c *connection) kick() {
 	}
 }
 
-// write writes what is queued, and ends when there is nothing more. After a
-// failure the connection stays as if a writer ran: nothing is written any more.
+// write writes what is queued, and ends when there is nothing more. Of a
+// connection that has ended or failed it is the last writer, and stays marked
+// as if it ran.
 func (c *connection) write() {
 	for {
 		if err := c.writeQueued(); err != nil {
 			c.end(c.writeFailure(err))
+			c.release()
+			return
+		}
+		if code := transport.CloseCode(c.ended.Load()); code != 0 {
+			_, _ = c.conn.Write(closeFrame(code))
+			c.release()
 			return
 		}
 		c.writing.Store(false)
-		if len(c.queue) == 0 || !c.writing.CompareAndSwap(false, true) {
+		if len(c.queue) == 0 && c.ended.Load() == 0 || !c.writing.CompareAndSwap(false, true) {
 			return
 		}
 	}
 }
 
+// writeQueued writes what is in the queue, in as few system calls as may be.
 func (c *connection) writeQueued() error {
-	c.batch.begin()
-	var err error
-	for err == nil {
-		select {
-		case b := <-c.queue:
-			err = c.writeFrame(b)
-			continue
-		default:
+	batch := c.server.batches.Get().(*[]byte)
+	defer c.server.batches.Put(batch)
+	for {
+		*batch = (*batch)[:0]
+		for len(*batch) < maxBatch && len(c.queue) > 0 {
+			*batch = append(*batch, <-c.queue...) // does not wait: nobody else takes
 		}
-		break
+		if len(*batch) == 0 {
+			return nil
+		}
+		_ = c.conn.SetWriteDeadline(time.Now().Add(transport.WriteTimeout))
+		if c.ended.Load() != 0 { // end may have set its deadline before: once more
+			_ = c.conn.SetWriteDeadline(time.Now().Add(lingering))
+		}
+		if _, err := c.conn.Write(*batch); err != nil {
+			return err
+		}
 	}
-	return errors.Join(err, c.batch.flush())
-}
-
-func (c *connection) writeFrame(b []byte) error {
-	deadline := time.Now().Add(transport.WriteTimeout)
-	if b == nil {
-		return c.ws.WriteControl(websocket.PingMessage, nil, deadline)
-	}
-	if err := c.ws.SetWriteDeadline(deadline); err != nil {
-		return err
-	}
-	return c.ws.WriteMessage(websocket.TextMessage, b)
 }
 
 func (c *connection) writeFailure(err error) transport.CloseCode {

@@ -32,8 +32,6 @@ const (
 	// readBuffer is the smallest that gorilla/websocket makes do with for
 	// control frames, in octets. It is held by every connection all the time.
 	readBuffer = 256
-	// writeBuffer comes from a pool, and holds frames while they are written.
-	writeBuffer = 1 << 10
 	// maxBatch is about how many octets go into one system call.
 	maxBatch = 64 << 10
 )

@@ -9,7 +9,7 @@ import (
 
 // join makes a connection known. It fails when the identity has too many.
 func (s *Server) join(c *connection) (transport.CloseCode, bool) {
-	if !s.hub.add(c, transport.Ready{}.Encode()) {
+	if !s.hub.add(c, textFrame(transport.Ready{})) {
 		return transport.CloseTooMany, false
 	}
 	s.metrics.connections.WithLabelValues(string(c.name.role)).Inc()
@@ -69,7 +69,7 @@ func (s *Server) route(from *connection, send transport.Send) {
 		// A device writes only to whom it named; this relay may serve others,
 		// and their business is not a stranger's.
 		s.metrics.unheard.Inc()
-		from.push(transport.Ack{ID: send.ID}.Encode(), from.gone)
+		from.push(textFrame(transport.Ack{ID: send.ID}), from.gone)
 		return
 	}
 	frame := transport.Receive{ID: send.ID, From: from.name.id, Body: send.Body}
@@ -90,7 +90,7 @@ func (s *Server) fanOut(to name, frame transport.Receive, giveUp <-chan struct{}
 	if to.role == transport.RoleDevice {
 		giveUp = nil // one device that does not read must not stall a verifier's others
 	}
-	encoded, taken := frame.Encode(), false
+	encoded, taken := textFrame(frame), false
 	for _, c := range connections {
 		// To a sender whom the device did not name it is not there.
 		if to.role == transport.RoleDevice && !c.hears(frame.From) {
@@ -109,7 +109,7 @@ func (s *Server) acknowledge(from *connection, id string, taken bool) {
 	} else {
 		s.metrics.absent.Inc()
 	}
-	from.push(transport.Ack{ID: id, Delivered: taken}.Encode(), from.gone)
+	from.push(textFrame(transport.Ack{ID: id, Delivered: taken}), from.gone)
 }
 
 // offer passes a frame on to the other relays. Where it was taken here already,

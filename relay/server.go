@@ -1,9 +1,7 @@
 package relay
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -47,7 +45,7 @@ type Server struct {
 	heartbeat  *heartbeat
 	metrics    *metrics
 	upgrader   websocket.Upgrader
-	batches    *sync.Pool // of *[]byte: see batchConn
+	batches    *sync.Pool // of *[]byte: frames while they are written
 	frames     *sync.Pool // of *[transport.MaxFrame+1]byte: a frame while it is read
 	addresses  *buckets[netip.Prefix]
 	identities *buckets[name]
@@ -94,12 +92,12 @@ func New(config Config) (*Server, error) {
 	s := &Server{
 		config: config, hub: newHub(config.Limits.PerIdentity), heartbeat: newHeartbeat(), metrics: m,
 		upgrader: websocket.Upgrader{
-			ReadBufferSize: readBuffer, WriteBufferSize: writeBuffer, WriteBufferPool: &sync.Pool{},
+			ReadBufferSize: readBuffer, WriteBufferPool: &sync.Pool{}, // writes nothing: see wire.go
 			HandshakeTimeout: transport.HandshakeTimeout,
 			// refuse has looked at it, and refuses more than gorilla would.
 			CheckOrigin: func(*http.Request) bool { return true },
 		},
-		batches:    newBatchPool(),
+		batches:    &sync.Pool{New: func() any { return new([]byte) }},
 		frames:     &sync.Pool{New: func() any { return new([transport.MaxFrame + 1]byte) }},
 		addresses:  newBuckets[netip.Prefix](config.Limits.Connects),
 		identities: newBuckets[name](config.Limits.Connects),
@@ -185,14 +183,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		(&refusal{http.StatusServiceUnavailable, "full", "This relay is full; come back later."}).write(w)
 		return
 	}
-	h := &hijacker{ResponseWriter: w, pool: s.batches}
-	ws, err := s.upgrader.Upgrade(h, r, nil)
+	ws, err := s.upgrader.Upgrade(w, r, nil)
 	if err != nil { // Upgrade has answered
 		s.count.Add(-1)
 		s.metrics.refused.WithLabelValues("not_websocket").Inc()
 		return
 	}
-	c := newConnection(s, ws, h.conn)
+	c := newConnection(s, ws)
 	if !s.admit(c) {
 		s.count.Add(-1)
 		_ = ws.Close()
@@ -273,21 +270,4 @@ func (s *Server) serves(v identity.Thumbprint) (copied identity.Thumbprint, own,
 		return s.config.Verifiers[i], true, true
 	}
 	return v, false, s.config.Open
-}
-
-// hijacker puts a batchConn between the websocket and its socket.
-type hijacker struct {
-	http.ResponseWriter
-	pool *sync.Pool
-	conn *batchConn
-}
-
-// Hijack takes the connection from net/http.
-func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	conn, rw, err := http.NewResponseController(h.ResponseWriter).Hijack()
-	if err != nil {
-		return nil, nil, errors.Join(errors.New("relay: taking the connection over"), err)
-	}
-	h.conn = &batchConn{Conn: conn, pool: h.pool}
-	return h.conn, rw, nil
 }
