@@ -187,8 +187,9 @@ func (p *parser) value(op operator) (value, error) {
 	case t.kind == text:
 		p.lastText = t.text
 		return value{text: fold(t.text)}, p.advance()
-	case t.kind != word || op == opMatch || op == opContains || op == opStartsWith:
+	case op == opMatch || op == opContains || op == opStartsWith:
 		return value{}, p.unexpected("a string")
+	case t.kind != word:
 	case strings.EqualFold(t.text, "null") || strings.EqualFold(t.text, "$null"):
 		return value{null: true}, p.advance()
 	case strings.EqualFold(t.text, "true") || strings.EqualFold(t.text, "false"):
