@@ -79,35 +79,39 @@ func andOTPIterations(data []byte) int64 {
 	return n
 }
 
-// readAndOTPEncrypted tries both forms: iterations | salt | nonce | GCM, and
-// the older nonce | GCM under SHA-256 of the password.
 func readAndOTPEncrypted(r *run, data []byte) error {
 	password, err := r.password(0)
 	if err != nil {
 		return err
 	}
+	plain, err := openAndOTP(r, data, password)
+	if err != nil {
+		return err
+	}
+	return readAndOTP(r, plain)
+}
+
+// openAndOTP tries both forms: iterations | salt | nonce | GCM under PBKDF2,
+// and the older nonce | GCM under SHA-256 of the password.
+func openAndOTP(r *run, data []byte, password string) ([]byte, error) {
 	if iterations := andOTPIterations(data); iterations != 0 {
 		salt, rest := data[andOTPIterationsSize:][:andOTPSaltSize], data[andOTPIterationsSize+andOTPSaltSize:]
 		key, err := r.pbkdf2(sha1.New, password, salt, iterations)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if plain, ok, err := openGCM(key, rest[:andOTPNonceSize], rest[andOTPNonceSize:], nil); err != nil || ok {
-			return andThen(err, func() error { return readAndOTP(r, plain) })
+		plain, ok, err := openGCM(key, rest[:andOTPNonceSize], rest[andOTPNonceSize:], nil)
+		if err != nil || ok {
+			return plain, err
 		}
 	}
 	key := sha256.Sum256([]byte(password))
 	plain, ok, err := openGCM(key[:], data[:andOTPNonceSize], data[andOTPNonceSize:], nil)
-	if err == nil && !ok {
-		err = fmt.Errorf("%w: type it again; if it is right, the file is damaged or not andOTP's", ErrWrongPassword)
-	}
-	return andThen(err, func() error { return readAndOTP(r, plain) })
-}
-
-// andThen goes on where there was no error.
-func andThen(err error, next func() error) error {
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return next()
+	if !ok {
+		return nil, fmt.Errorf("%w: type it again; if it is right, the file is damaged or not andOTP's", ErrWrongPassword)
+	}
+	return plain, nil
 }

@@ -60,22 +60,22 @@ func readBitwarden(r *run, data []byte) error {
 		folders[f.ID] = f.Name
 	}
 	for _, item := range file.Items {
-		if item.Login == nil || text(item.Login.TOTP) == "" {
+		if item.Login == nil || orEmpty(item.Login.TOTP) == "" {
 			continue // a vault holds much that is no account of ours
 		}
-		entry := Entry{Note: text(item.Notes), Pinned: item.Favorite, Trashed: text(item.DeletedDate) != ""}
+		entry := Entry{Note: orEmpty(item.Notes), Pinned: item.Favorite, Trashed: orEmpty(item.DeletedDate) != ""}
 		if item.FolderID != nil {
 			entry.Groups = []string{folders[*item.FolderID]}
 		}
-		if err := addBitwarden(r, *item.Login.TOTP, item.Name, text(item.Login.Username), entry); err != nil {
+		if err := addBitwarden(r, *item.Login.TOTP, item.Name, orEmpty(item.Login.Username), entry); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// text is what an optional JSON string says, or nothing.
-func text(s *string) string {
+// orEmpty is what an optional JSON string says, or nothing.
+func orEmpty(s *string) string {
 	if s == nil {
 		return ""
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"strings"
 )
 
 // errBoxClosed is the error of a box that does not open, for formats that have
@@ -56,9 +57,10 @@ func openCBC(key, iv, sealed []byte) (plain []byte, ok bool, err error) {
 	return plain[:len(plain)-pad], true, nil
 }
 
-// fromBase64 and fromHex decode a field, and name it where they cannot.
+// fromBase64 and fromHex decode a field, and name it where they cannot. Some
+// versions of the apps leave base64's padding out.
 func fromBase64(field, text string) ([]byte, error) {
-	raw, err := base64.StdEncoding.DecodeString(text)
+	raw, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(text, "="))
 	if err != nil {
 		return nil, fmt.Errorf("%w: its field %s is not base64", ErrDamaged, field)
 	}

@@ -175,6 +175,11 @@ func encodeProton(plain string) []byte {
 	return fmt.Appendf(nil, `{"version":1,"salt":"%s","content":"%s"}`, b64(salt), b64(append(nonce, sealGCM(key, nonce, plain, "proton.authenticator.export.v1")...)))
 }
 
+// encodeProtonBare leaves the padding of base64 out, as early versions did.
+func encodeProtonBare(plain string) []byte {
+	return bytes.ReplaceAll(encodeProton(plain), []byte("="), nil)
+}
+
 // sealedFile is one encrypted form, with the plain file that it holds.
 type sealedFile struct {
 	name     string
@@ -198,6 +203,7 @@ func sealedFiles() []sealedFile {
 		{"Bitwarden with PBKDF2", transfer.FormatBitwardenSealed, "", "Bitwarden", encodeBitwardenPBKDF2, true},
 		{"Bitwarden with Argon2", transfer.FormatBitwardenSealed, "", "Bitwarden", encodeBitwardenArgon2, true},
 		{"Proton", transfer.FormatProtonEncrypted, "", "Proton", encodeProton, false},
+		{"Proton without padding", transfer.FormatProtonEncrypted, "", "Proton", encodeProtonBare, false},
 	}
 }
 

@@ -67,6 +67,14 @@ func MarshalAccounts(entries []Entry, now time.Time) ([]byte, error) {
 	return data, nil
 }
 
+// checkCount bounds what is written as what is read is bounded.
+func checkCount(entries []Entry) error {
+	if len(entries) > MaxEntries {
+		return fmt.Errorf("%w: %d accounts at most", ErrTooLarge, MaxEntries)
+	}
+	return nil
+}
+
 // WriteEncrypted writes the accounts as an age file that the passphrase opens,
 // here or with the age program. Deriving the key takes about a second and
 // 256 MiB. The errors are backup's: ErrWeakPassphrase among them.

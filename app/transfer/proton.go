@@ -60,7 +60,7 @@ func readProton(r *run, data []byte) error {
 		if name := strings.TrimSpace(e.Content.Name); name != "" {
 			key.Name = name
 		}
-		if err := r.add(Entry{Key: key, Note: text(e.Note)}); err != nil {
+		if err := r.add(Entry{Key: key, Note: orEmpty(e.Note)}); err != nil {
 			return err
 		}
 	}

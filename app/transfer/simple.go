@@ -1,7 +1,6 @@
 package transfer
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -49,7 +48,7 @@ func readFreeOTPPlus(r *run, data []byte) error {
 		}
 		secret, err := fromSignedBytes(t.Secret)
 		if err == nil {
-			err = r.addRaw(f, secret, Entry{Groups: []string{text(t.Category)}, Icon: text(t.IconKey)})
+			err = r.addRaw(f, secret, Entry{Groups: []string{orEmpty(t.Category)}, Icon: orEmpty(t.IconKey)})
 		} else {
 			err = r.leaveOut(title(f.Issuer, f.Name), err)
 		}
@@ -255,12 +254,4 @@ func (e raivoEntry) fields() (fields, error) {
 	digits, period := int(numbers[0]), int(numbers[1])
 	f.Digits, f.Period, f.Counter = nonZero(&digits), nonZero(&period), &numbers[2]
 	return f, nil
-}
-
-// checkCount bounds what is written as what is read is bounded.
-func checkCount(entries []Entry) error {
-	if len(entries) > MaxEntries {
-		return fmt.Errorf("%w: %d accounts at most", ErrTooLarge, MaxEntries)
-	}
-	return nil
 }

@@ -143,7 +143,7 @@ func add2FAS(r *run, file twoFASFile, services []twoFASService) error {
 			f.Issuer = s.Name
 		}
 		if f.Name == "" && s.OTP.Label != f.Issuer {
-			f.Name = s.OTP.Label
+			f.Name = strings.TrimPrefix(s.OTP.Label, f.Issuer+":")
 		}
 		if s.OTP.TokenType != nil {
 			f.Type = otp.Type(strings.ToLower(*s.OTP.TokenType))
