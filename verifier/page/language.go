@@ -1,0 +1,125 @@
+package page
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"golang.org/x/text/language"
+)
+
+// Language is one that the pages are written in.
+type Language struct {
+	Tag  string // BCP 47
+	Name string // in itself
+}
+
+// Languages are all of them; the first is for readers of none.
+func Languages() []Language {
+	return []Language{{"en", "English"}, {"sv", "Svenska"}, {"th", "ไทย"}}
+}
+
+// ErrNoText says that a translation lacks a text.
+var ErrNoText = errors.New("page: no such text")
+
+// LanguageParameter is the query parameter and LanguageCookie the cookie by
+// which a reader chooses; before that, Accept-Language does (RFC 9110 §12.5.4).
+const (
+	LanguageParameter = "lang"
+	LanguageCookie    = "countersign_language"
+)
+
+// LanguageOf is the language of a request's reader.
+func LanguageOf(r *http.Request) Language {
+	chosen := r.URL.Query().Get(LanguageParameter)
+	if chosen == "" {
+		if cookie, err := r.Cookie(LanguageCookie); err == nil {
+			chosen = cookie.Value
+		}
+	}
+	if l, ok := languageByTag(chosen); ok {
+		return l
+	}
+	all := Languages()
+	tags := make([]language.Tag, len(all))
+	for i, l := range all {
+		tags[i] = language.Make(l.Tag)
+	}
+	header := r.Header.Get("Accept-Language")
+	if len(header) > 512 {
+		return all[0]
+	}
+	wanted, _, err := language.ParseAcceptLanguage(header)
+	if err != nil {
+		return all[0]
+	}
+	_, index, _ := language.NewMatcher(tags).Match(wanted...)
+	return all[index]
+}
+
+func languageByTag(tag string) (Language, bool) {
+	for _, l := range Languages() {
+		if l.Tag == tag {
+			return l, true
+		}
+	}
+	return Language{}, false
+}
+
+// ChooseLanguage keeps the choice of a request with LanguageParameter and sends
+// its reader to the same page without it; it reports whether it did.
+func ChooseLanguage(w http.ResponseWriter, r *http.Request, secure bool) bool {
+	if r.Method != http.MethodGet || !r.URL.Query().Has(LanguageParameter) {
+		return false
+	}
+	if l, ok := languageByTag(r.URL.Query().Get(LanguageParameter)); ok {
+		http.SetCookie(w, &http.Cookie{
+			Name: LanguageCookie, Value: l.Tag, Path: "/", MaxAge: 365 * 24 * 60 * 60,
+			HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: secure,
+		})
+	}
+	query := r.URL.Query()
+	query.Del(LanguageParameter)
+	// Rooted and with one slash: a path of two would lead to another host.
+	target := "/" + strings.TrimLeft(r.URL.EscapedPath(), "/\\")
+	if rest := query.Encode(); rest != "" {
+		target += "?" + rest
+	}
+	http.Redirect(w, r, target, http.StatusSeeOther)
+	return true
+}
+
+// texts are the translations: language, key, text.
+type texts map[string]map[string]string
+
+func loadTexts(files fs.FS) (texts, error) {
+	all := texts{}
+	for _, l := range Languages() {
+		body, err := fs.ReadFile(files, "translations/"+l.Tag+".json")
+		if err != nil {
+			return nil, fmt.Errorf("page: reading a translation: %w", err)
+		}
+		m := map[string]string{}
+		if err := json.Unmarshal(body, &m); err != nil {
+			return nil, fmt.Errorf("page: translation %s: %w", l.Tag, err)
+		}
+		all[l.Tag] = m
+	}
+	return all, nil
+}
+
+// text fills a text's placeholders, {name}, from pairs of name and value.
+func (t texts) text(tag, key string, args ...any) (string, error) {
+	s, ok := t[tag][key]
+	if !ok {
+		return "", fmt.Errorf("%w: %s in %s", ErrNoText, key, tag)
+	}
+	pairs := make([]string, 0, len(args))
+	for i := 0; i+1 < len(args); i += 2 {
+		pairs = append(pairs, "{"+fmt.Sprint(args[i])+"}", fmt.Sprint(args[i+1]))
+	}
+	return strings.NewReplacer(pairs...).Replace(s), nil
+}
