@@ -85,6 +85,10 @@ model: ## Check the model of a challenge's life with Spin, mutants too
 	$(call need,model)
 	go test -count=1 -v ./model
 
+.PHONY: bench
+bench: ## Print the figures as JSON lines, each with its limit and its method
+	go run ./tools/bench
+
 .PHONY: fuzz
 fuzz: ## Fuzz every target for FUZZTIME (10s) each
 	tools/fuzz.sh $(FUZZTIME)

@@ -1,0 +1,176 @@
+// Bench prints the servers' figures as JSON lines: each with its limit measured
+// in the same run, the ratio of the two, the aim, and the method.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"countersign/crypto/envelope"
+	"countersign/relay/relaybench"
+	"countersign/verifier/verifierbench"
+)
+
+// asRelay makes this program the relay whose memory is measured.
+const asRelay = "COUNTERSIGN_BENCH_SERVE_IDLE"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	run := measure
+	if os.Getenv(asRelay) != "" {
+		run = func(ctx context.Context, out io.Writer) error { return relaybench.ServeIdle(ctx, os.Stdin, out) }
+	}
+	if err := run(ctx, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// figure is one line.
+type figure struct {
+	Name   string  `json:"name"`
+	Value  float64 `json:"value"`
+	Unit   string  `json:"unit"`
+	Limit  float64 `json:"limit,omitzero"` // measured in the same run
+	Ratio  float64 `json:"ratio,omitzero"` // value / limit
+	Aim    string  `json:"aim,omitzero"`
+	Method string  `json:"method"`
+}
+
+const (
+	users    = 1000
+	idle     = 5000
+	bodySize = envelope.MaxSize - 100
+	duration = 10 * time.Second
+)
+
+func measure(ctx context.Context, out io.Writer) error {
+	print := func(f figure) error {
+		if f.Limit > 0 {
+			f.Ratio = f.Value / f.Limit
+		}
+		line, err := json.Marshal(f)
+		if err == nil {
+			_, err = out.Write(append(line, '\n'))
+		}
+		return err
+	}
+	for _, part := range []func(context.Context, func(figure) error) error{signIns, deliveries, memory} {
+		if err := part(ctx, print); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func signIns(ctx context.Context, print func(figure) error) (err error) {
+	dir, err := os.MkdirTemp("", "countersign-bench-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	fsync, err := verifierbench.MeasureFsync(dir, 2*time.Second)
+	if err != nil {
+		return err
+	}
+	s, err := verifierbench.New(ctx, dir, users)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closed := s.Close(); err == nil {
+			err = closed
+		}
+	}()
+	for _, atOnce := range []int{1, 64, 256} {
+		if _, err := s.MeasureSignIns(ctx, atOnce, duration/10); err != nil { // warm
+			return err
+		}
+		before, err := verifierbench.MeasureCrypto(ctx, duration/5)
+		if err != nil {
+			return err
+		}
+		got, err := s.MeasureSignIns(ctx, atOnce, duration)
+		if err != nil {
+			return err
+		}
+		after, err := verifierbench.MeasureCrypto(ctx, duration/5)
+		if err != nil {
+			return err
+		}
+		name := fmt.Sprintf("sign_ins_%d_at_once", atOnce)
+		method := fmt.Sprintf("%d whole sign-ins (start, relay, device, answer, settled with synchronous=FULL, waiter) of %d users, devices in this process over loopback TCP, for %s", got.Done, users, duration)
+		aim := ""
+		if atOnce == 64 {
+			aim = "ratio over 0.5"
+		}
+		limit := (before + after) / 2
+		err = print(figure{Name: name, Value: got.PerSecond, Unit: "1/s", Limit: limit, Aim: aim,
+			Method: method + "; limit: the envelopes' cryptography alone on all cores, mean of before and after"})
+		if err != nil {
+			return err
+		}
+		aim = ""
+		if atOnce == 1 {
+			aim = "p99 under 5 ms"
+		}
+		if err := print(figure{Name: name + "_p50", Value: ms(got.P50), Unit: "ms", Method: method}); err != nil {
+			return err
+		}
+		if err := print(figure{Name: name + "_p99", Value: ms(got.P99), Unit: "ms", Aim: aim, Limit: 2 * 1000 / fsync,
+			Method: method + "; limit: two appends of 4 KiB with fsync, mean, measured before"}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+func deliveries(ctx context.Context, print func(figure) error) error {
+	for _, senders := range []int{1, 64} {
+		d, err := relaybench.MeasureDeliveries(ctx, senders, bodySize, duration)
+		if err != nil {
+			return err
+		}
+		aim := ""
+		if senders == 64 {
+			aim = "ratio at least 0.7"
+		}
+		err = print(figure{
+			Name: fmt.Sprintf("relay_deliveries_%d_at_once", senders), Value: d.Relay, Unit: "1/s", Limit: d.Bare, Aim: aim,
+			Method: fmt.Sprintf("%d bodies of %d octets to one receiver over loopback TCP; limit: a bare gorilla router with the same clients, in turns", d.Delivered, d.BodySize),
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func memory(ctx context.Context, print func(figure) error) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	command := exec.CommandContext(ctx, self)
+	command.Env = append(os.Environ(), asRelay+"=1")
+	command.Stderr = os.Stderr
+	got, err := relaybench.MeasureIdle(ctx, command, idle)
+	if err != nil {
+		return err
+	}
+	method := fmt.Sprintf("%d authenticated idle devices over loopback TCP without TLS, relay in a process of its own", got.Connections)
+	if err := print(figure{Name: "idle_connection_memory", Value: got.Go, Unit: "octets", Limit: 8 << 10, Aim: "8192 at most", Method: method + "; heap and stacks in use after collection; limit: the aim"}); err != nil {
+		return err
+	}
+	return print(figure{Name: "idle_connection_resident", Value: got.Resident, Unit: "octets", Method: method + "; growth of the resident set"})
+}
