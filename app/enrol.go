@@ -83,7 +83,7 @@ func short(t identity.Thumbprint) string {
 
 // Confirm enrols this device under a name for people. While it waits, the Inbox
 // shows the prompt for the number; the device belongs to the account when
-// Confirm returns it, and not before.
+// Confirm returns it, and not before. Run must be running, or about to.
 func (e *Enrolment) Confirm(ctx context.Context, name string) (Account, error) {
 	a := e.app
 	name = strings.TrimSpace(message.Clean(name, maxDeviceName))
@@ -92,8 +92,6 @@ func (e *Enrolment) Confirm(ctx context.Context, name string) (Account, error) {
 		return Account{}, ErrDeviceName
 	case a.cfg.Device.FormFactor == message.FormWatch && a.cfg.Claims == nil:
 		return Account{}, ErrWearable
-	case !a.running.Load():
-		return Account{}, ErrNotRunning
 	}
 	if _, err := a.vaultKey(); err != nil {
 		return Account{}, err

@@ -7,11 +7,8 @@ import (
 	"time"
 )
 
-// ErrRunning and ErrNotRunning say that Run was called twice, or not at all.
-var (
-	ErrRunning    = errors.New("the app is running already")
-	ErrNotRunning = errors.New("the app is not running")
-)
+// ErrRunning says that Run was called twice.
+var ErrRunning = errors.New("the app is running already")
 
 // Run keeps the connections, and does what the clock asks for: prompts that
 // expire, the idle lock, the clipboard. It returns when ctx has ended and all of
