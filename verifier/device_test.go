@@ -180,8 +180,7 @@ func (s *service) device(link message.Link) *device {
 }
 
 func (d *device) receive(_ context.Context, from identity.Thumbprint, body string) {
-	trust := envelope.Thumbprint(d.link.Verifier, message.TypeChallenge, message.TypeOutcome, message.TypeNotice, message.TypeRevoked)
-	m, signed, err := message.Open(body, d.encryption, d.signing.Thumbprint(), time.Now(), trust)
+	m, signed, err := message.Open(body, d.encryption, d.signing.Thumbprint(), time.Now(), trustVerifier(d.link.Verifier))
 	if err != nil || from != d.link.Verifier {
 		d.s.t.Errorf("a device got what it cannot open, from %s: %v", from, err)
 		return
@@ -308,4 +307,20 @@ func (s *service) refused(reason string) int {
 		}
 	}
 	return int(total)
+}
+
+func trustVerifier(id identity.Thumbprint) envelope.Trust {
+	return envelope.Thumbprint(id, message.TypeChallenge, message.TypeOutcome, message.TypeNotice, message.TypeRevoked)
+}
+
+// signerOf reads who signed an auth token.
+func signerOf(t testing.TB, token string) identity.Thumbprint {
+	t.Helper()
+	var who identity.Thumbprint
+	_, err := envelope.Verify(token, func(_ string, signer identity.PublicKey) error {
+		who = signer.Thumbprint()
+		return nil
+	})
+	check(t, err)
+	return who
 }

@@ -128,6 +128,15 @@ func New(cfg Config) *Service { return &Service{Config: cfg} }
 // SetEndpoint says where devices find the verifier.
 func SetEndpoint(tx store.Tx, e Endpoint) error { return endpoints.Put(tx, endpointKey, e) }
 
+// Endpoint says where devices find the verifier, or gives ErrNoServer.
+func (s *Service) Endpoint(tx store.Tx) (Endpoint, error) {
+	e, err := endpoints.Get(tx, endpointKey)
+	if errors.Is(err, store.ErrNotFound) {
+		err = ErrNoServer
+	}
+	return e, err
+}
+
 // Request asks for a link.
 type Request struct {
 	User  string // the user's id
@@ -141,10 +150,7 @@ func (s *Service) Begin(ctx context.Context, req Request) (message.Link, Enrolme
 	_, _ = rand.Read(link.Secret) // never fails: crypto/rand ends the program first
 	var r record
 	err := s.Store.Update(ctx, func(tx store.Tx) error {
-		endpoint, err := endpoints.Get(tx, endpointKey)
-		if errors.Is(err, store.ErrNotFound) {
-			return ErrNoServer
-		}
+		endpoint, err := s.Endpoint(tx)
 		if err != nil {
 			return err
 		}
