@@ -1,0 +1,88 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// errElsewhere says that an app with this data runs already, and took the links.
+var errElsewhere = errors.New("already running")
+
+// What one app may be told by another start.
+const (
+	maxHandover  = 64 << 10
+	handoverTime = 2 * time.Second
+)
+
+// instance is the one app that works on a data folder. A second start hands its
+// links over, which is also how the system opens links while the app runs.
+type instance struct {
+	listener net.Listener
+}
+
+// claim makes this process the folder's app, or hands the links to the app that
+// is: errElsewhere.
+func claim(data string, links []string) (*instance, error) {
+	path := socketPath(data)
+	if c, err := net.DialTimeout("unix", path, handoverTime); err == nil {
+		defer c.Close()
+		_ = c.SetDeadline(time.Now().Add(handoverTime))
+		if _, err := io.WriteString(c, strings.Join(links, "\n")); err != nil {
+			return nil, fmt.Errorf("handing the link to the running app: %w", err)
+		}
+		return nil, errElsewhere
+	}
+	_ = os.Remove(path) // of an app that was killed; Listen tells if it is still there
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("claiming the data folder: %w", err)
+	}
+	return &instance{listener: listener}, nil
+}
+
+// socketPath is in a folder of the user alone. It is named by the data folder's
+// hash, because a socket's path has at most a hundred octets.
+func socketPath(data string) string {
+	if absolute, err := filepath.Abs(data); err == nil {
+		data = absolute
+	}
+	sum := sha256.Sum256([]byte(data))
+	name := "countersign-" + hex.EncodeToString(sum[:8])
+	if folder := os.Getenv("XDG_RUNTIME_DIR"); folder != "" {
+		if info, err := os.Stat(folder); err == nil && info.IsDir() {
+			return filepath.Join(folder, name)
+		}
+	}
+	if path := filepath.Join(data, name); len(path) < 100 {
+		return path
+	}
+	return filepath.Join(os.TempDir(), name)
+}
+
+// serve takes links from later starts, until close.
+func (i *instance) serve(open func(links []string)) {
+	go func() {
+		for {
+			c, err := i.listener.Accept()
+			if err != nil {
+				return // closed
+			}
+			_ = c.SetDeadline(time.Now().Add(handoverTime))
+			text, err := io.ReadAll(io.LimitReader(c, maxHandover))
+			_ = c.Close()
+			if err == nil {
+				open(strings.Fields(string(text)))
+			}
+		}
+	}()
+}
+
+func (i *instance) close() { _ = i.listener.Close() }
