@@ -1,0 +1,87 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"countersign/verifier/store"
+)
+
+// TestAFullDiskFailsWhatDoesNotFitAlone fills a database up to a bound of
+// SQLite's own (max_page_count), which gives the same error as a full disk, in
+// the middle of a statement or at the commit.
+func TestAFullDiskFailsWhatDoesNotFitAlone(t *testing.T) {
+	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	err = s.Update(t.Context(), func(x store.Tx) error {
+		_, err := x.(*tx).conn.conn.ExecContext(context.Background(), "PRAGMA max_page_count = 40")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wait sync.WaitGroup
+	results := make([]error, 64)
+	for i := range results {
+		wait.Go(func() {
+			size := 10
+			if i%4 == 0 {
+				size = 300_000 // more than there is room for
+			}
+			results[i] = s.Update(context.Background(), func(tx store.Tx) error {
+				return tx.Put("b", fmt.Sprintf("%02d", i), bytes.Repeat([]byte{1}, size))
+			})
+		})
+	}
+	wait.Wait()
+	err = s.View(t.Context(), func(tx store.Tx) error {
+		for i, result := range results {
+			_, err := tx.Get("b", fmt.Sprintf("%02d", i))
+			switch {
+			case i%4 == 0 && (!errors.Is(result, store.ErrFull) || !errors.Is(err, store.ErrNotFound)):
+				t.Errorf("update %d, which does not fit: %v; reading: %v", i, result, err)
+			case i%4 != 0 && (result != nil || err != nil):
+				t.Errorf("update %d, which fits: %v; reading: %v", i, result, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAnotherProgramsDatabaseIsRefused(t *testing.T) {
+	for pragma, want := range map[string]string{
+		"application_id = 1":                              "another program's database",
+		fmt.Sprintf("user_version = %d", schemaVersion+1): "a newer version",
+	} {
+		path := filepath.Join(t.TempDir(), "db")
+		s, err := Open(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = s.Update(t.Context(), func(x store.Tx) error {
+			_, err := x.(*tx).conn.conn.ExecContext(context.Background(), "PRAGMA "+pragma)
+			return errors.Join(err, x.Put("b", "k", nil))
+		})
+		if err := errors.Join(err, s.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(t.Context(), path); err == nil || !bytes.Contains([]byte(err.Error()), []byte(want)) {
+			t.Errorf("%s: %v", pragma, err)
+		}
+	}
+}
