@@ -42,6 +42,9 @@ const (
 	KindSessionEnded       = "session_ended"
 	KindChallengeRequested = "challenge_requested_in_authentication_extension" // the NPS extension's AuthZOptCh event
 
+	// A RADIUS client's settings asked for no second factor; Reason says which.
+	KindSecondFactorSkipped = "second_factor_skipped"
+
 	// Methods.
 	KindEnrolmentStarted = "enrolment_started"
 	KindEnrolmentEnded   = "enrolment_ended" // Reason says how, where it failed
