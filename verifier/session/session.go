@@ -181,12 +181,7 @@ func (s *Sessions) replace(w http.ResponseWriter, r *http.Request, from Session,
 		if err := s.sweep(tx, next.key); err != nil {
 			return err
 		}
-		if has, err := s.sessions.Has(tx, from.key); err != nil {
-			return err
-		} else if must && !has {
-			return ErrNone
-		}
-		if err := s.end(tx, from.key); err != nil {
+		if err := s.leave(tx, from.key, must); err != nil {
 			return err
 		}
 		return s.begin(tx, next)
@@ -199,6 +194,22 @@ func (s *Sessions) replace(w http.ResponseWriter, r *http.Request, from Session,
 	}
 	s.setCookie(w, r, cookie)
 	return next, nil
+}
+
+// leave ends the session that a new one follows. If there must be one and is
+// none any more, somebody else was faster.
+func (s *Sessions) leave(tx store.Tx, key string, must bool) error {
+	if key == "" {
+		return nil
+	}
+	has, err := s.sessions.Has(tx, key)
+	switch {
+	case err != nil:
+		return err
+	case must && !has:
+		return ErrNone
+	}
+	return s.end(tx, key)
 }
 
 func (s *Sessions) begin(tx store.Tx, next Session) error {

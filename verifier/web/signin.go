@@ -69,11 +69,11 @@ func (web *Web) showForm(w http.ResponseWriter, r *http.Request, status int, tit
 
 // showSignIn is GET /.
 func (web *Web) showSignIn(w http.ResponseWriter, r *http.Request) error {
-	current, err := web.Sessions.Current(r)
-	if err == nil && current.Stage == session.SignedIn {
+	_, _, err := web.signedIn(r)
+	if err == nil {
 		return redirect(w, r, "/account")
 	}
-	if err != nil && !errors.Is(err, session.ErrNone) {
+	if !errors.Is(err, session.ErrNone) {
 		return err
 	}
 	f := signInPage()
