@@ -3,6 +3,7 @@
 package keyring_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -24,21 +25,55 @@ func TestSecretService(t *testing.T) {
 	if part := os.Getenv(partVar); part != "" {
 		t.Fatalf("part %q has its own test", part)
 	}
-	for _, tool := range []string{"dbus-run-session", "gnome-keyring-daemon"} {
+	for _, tool := range []string{"dbus-run-session", "dbus-send", "gnome-keyring-daemon"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Fatalf("%v (on Debian: apt-get install dbus gnome-keyring, or make deps)", err)
 		}
 	}
 	home := t.TempDir()
-	const unlock = `printf %s "a login password" | gnome-keyring-daemon --unlock --components=secrets`
-	session(t, home, unlock, "unlocked")
-	session(t, home, `gnome-keyring-daemon --start --components=secrets`, "locked")
-	session(t, home, unlock, "unlocked-again")
+	if err := os.WriteFile(filepath.Join(home, "password"), []byte("a login password"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	session(t, home, "--unlock", "unlocked")
+	session(t, home, "--start", "locked")
+	session(t, home, "--unlock", "unlocked-again")
 }
+
+// busConfig is a session bus that starts no services by itself: else it may
+// start a second keyring, before the unlocked one is known to it, that outlives
+// the session.
+const busConfig = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>session</type>
+  <listen>unix:tmpdir=/tmp</listen>
+  <policy context="default">
+    <allow send_destination="*"/>
+    <allow receive_sender="*"/>
+    <allow own="*"/>
+  </policy>
+</busconfig>
+`
+
+// script starts the keyring, waits until the bus knows it, runs this test
+// program again, and ends the keyring. Its arguments are the program and how to
+// start the keyring.
+const script = `
+gnome-keyring-daemon --foreground "$1" --components=secrets <"$HOME/password" >"$HOME/daemon.log" 2>&1 &
+daemon=$!
+trap 'kill $daemon 2>/dev/null; wait' EXIT
+until dbus-send --session --print-reply --dest=org.freedesktop.DBus / \
+	org.freedesktop.DBus.NameHasOwner string:org.freedesktop.secrets | grep -q true
+do
+	kill -0 $daemon 2>/dev/null || { cat "$HOME/daemon.log"; exit 1; }
+	sleep 0.05
+done
+"$0" -test.run='^TestSecretServicePart$' -test.v
+`
 
 // session runs one part of the test in a new D-Bus session. Its environment is
 // made here, so that it can reach no keyring of the person who runs the tests.
-func session(t *testing.T, home, daemon, part string) {
+func session(t *testing.T, home, start, part string) {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -48,9 +83,15 @@ func session(t *testing.T, home, daemon, part string) {
 	if err := os.Mkdir(runtimeDir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	script := daemon + ` >"$HOME/daemon.log" 2>&1 || { cat "$HOME/daemon.log"; exit 1; }; exec "$0" -test.run='^TestSecretServicePart$' -test.v`
-	cmd := exec.CommandContext(t.Context(), "dbus-run-session", "--", "sh", "-c", script, self)
+	config := filepath.Join(home, "bus.conf")
+	if err := os.WriteFile(config, []byte(busConfig), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "dbus-run-session", "--config-file="+config, "--", "sh", "-c", script, self, start)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "XDG_RUNTIME_DIR=" + runtimeDir, partVar + "=" + part}
+	cmd.WaitDelay = 10 * time.Second // a daemon that was left behind is an error, not a hang
 	out, err := cmd.CombinedOutput()
 	t.Logf("part %s:\n%s", part, out)
 	if err != nil {
