@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -88,12 +89,12 @@ func (e *env) report(err error, status int) int {
 	return status
 }
 
-// plain is an error in one line, without the names of packages: they are for
-// who reads the source.
+// plain is an error in one line, without the names of packages before its
+// parts: they are for who reads the source.
 func plain(err error) string {
 	text := strings.Join(strings.Fields(strings.ReplaceAll(err.Error(), "\n", "; ")), " ")
-	for _, name := range []string{"directory", "tenant", "audit", "vault", "store", "backup", "identity", "enrol", "challenge", "invalid"} {
-		text = strings.ReplaceAll(text, name+": ", "")
-	}
-	return text
+	parts := strings.Split(text, ": ")
+	packages := []string{"directory", "tenant", "audit", "vault", "store", "backup", "identity", "enrol", "challenge", "verifier", "invalid"}
+	named := func(part string) bool { return slices.Contains(packages, part) }
+	return strings.Join(append(slices.DeleteFunc(parts[:len(parts)-1], named), parts[len(parts)-1]), ": ")
 }

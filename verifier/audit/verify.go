@@ -18,7 +18,7 @@ type Report struct {
 	Size   int64     // events in the log
 	Hash   tlog.Hash // the head of all of them
 	Signed int64     // how many of them stand under a signed head
-	Heads  int       // signed heads checked
+	Heads  int       // sizes of the log for which a signed head was checked
 }
 
 // Verify walks the whole log: it computes every hash anew from the events,
@@ -119,18 +119,26 @@ func (w *walk) step(tx store.Tx, key string, record []byte) error {
 	if string(storedHashes) != string(joinHashes(hashes)) {
 		return fmt.Errorf("%w: event %d is not the one that was written", ErrTampered, n)
 	}
-	for _, head := range w.heads[w.frontier.size] {
-		hash, err := w.frontier.treeHash()
-		if err != nil {
-			return err
-		}
+	return w.checkHeads()
+}
+
+// checkHeads compares the heads of the size that the walk has reached.
+func (w *walk) checkHeads() error {
+	heads := w.heads[w.frontier.size]
+	if len(heads) == 0 {
+		return nil
+	}
+	hash, err := w.frontier.treeHash()
+	if err != nil {
+		return err
+	}
+	for _, head := range heads {
 		if hash != head.Hash {
 			return fmt.Errorf("%w: the first %d events are not those that were signed", ErrTampered, head.Size)
 		}
-		w.signed = head.Size
-		w.checked++
 	}
-	delete(w.heads, w.frontier.size)
+	w.signed = w.frontier.size
+	w.checked++
 	return nil
 }
 
