@@ -2,9 +2,11 @@ package app
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"io/fs"
 	"log/slog"
+	"net/url"
 	"slices"
 	"sync"
 	"testing"
@@ -609,4 +611,18 @@ func forge(t *testing.T, signer identity.PrivateKey, to identity.PublicKey, m me
 		t.Fatal(err)
 	}
 	return body
+}
+
+// encode64 writes a migration's payload as its link carries it.
+func encode64(payload string) string {
+	return url.QueryEscape(base64.StdEncoding.EncodeToString([]byte(payload)))
+}
+
+func newFuzzDevice(f *testing.F) *App {
+	f.Helper()
+	a, err := New(Config{Store: newMemory(), Keyring: newRing(), Device: phone, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		f.Fatal(err)
+	}
+	return a
 }
