@@ -3,17 +3,20 @@ package relay
 import (
 	"log/slog"
 
-	"countersign/crypto/identity"
 	"countersign/transport"
 )
 
-// join makes a connection known. It fails when the identity has too many.
+// join makes a connection known, to the other relays first: who has read ready
+// can be found. It fails when the identity has too many connections.
 func (s *Server) join(c *connection) (transport.CloseCode, bool) {
+	if s.announce(c, 1) {
+		s.config.Link.Flush()
+	}
 	if !s.hub.add(c, textFrame(transport.Ready{})) {
+		s.announce(c, -1)
 		return transport.CloseTooMany, false
 	}
 	s.metrics.connections.WithLabelValues(string(c.name.role)).Inc()
-	s.announce(c.name)
 	return 0, true
 }
 
@@ -24,31 +27,32 @@ func (s *Server) leave(c *connection) {
 	}
 	s.metrics.connections.WithLabelValues(string(c.name.role)).Dec()
 	s.metrics.closed.WithLabelValues(reason(transport.CloseCode(c.ended.Load()))).Inc()
-	s.announce(c.name)
+	s.announce(c, -1)
 }
 
-// announce tells the other relays whether a name is here. It looks again under
-// a lock of its own: of a Leave and a Join that cross, the later state stands.
-func (s *Server) announce(n name) {
+// announce tells the other relays what can be delivered here: by is 1 for a
+// connection that comes, and -1 for one that goes. It tells whether that was
+// news.
+func (s *Server) announce(c *connection, by int) (news bool) {
 	if s.config.Link == nil {
-		return
+		return false
 	}
 	s.announcing.Lock()
 	defer s.announcing.Unlock()
-	here := len(s.hub.find(n)) > 0
-	if here == s.announced[n] {
-		return
+	for _, i := range c.interests() {
+		s.announced[i] += by
+		switch {
+		case s.announced[i] == 0:
+			delete(s.announced, i)
+			s.config.Link.Leave(i)
+		case s.announced[i] == 1 && by == 1:
+			news = true
+			if err := s.config.Link.Join(i); err != nil {
+				s.config.Logger.ErrorContext(s.ctx, "telling the other relays failed", slog.Any("error", err))
+			}
+		}
 	}
-	if !here {
-		delete(s.announced, n)
-		s.config.Link.Leave(n.role, n.id)
-		return
-	}
-	if err := s.config.Link.Join(n.role, n.id); err != nil {
-		s.config.Logger.ErrorContext(s.ctx, "telling the other relays failed", slog.Any("error", err))
-		return
-	}
-	s.announced[n] = true
+	return news
 }
 
 func reason(code transport.CloseCode) string {
@@ -116,16 +120,17 @@ func (s *Server) acknowledge(from *connection, id string, taken bool) {
 // nobody waits for their answer.
 func (s *Server) offer(from *connection, to name, frame transport.Receive, taken bool) {
 	s.metrics.offered.Inc()
+	elsewhere := interest(to, frame.From)
 	if taken {
-		s.config.Link.Offer(s.ctx, to.role, to.id, frame, nil)
+		s.config.Link.Offer(elsewhere, frame, nil)
 		s.acknowledge(from, frame.ID, true)
 		return
 	}
-	s.config.Link.Offer(s.ctx, to.role, to.id, frame, func(taken bool) { s.acknowledge(from, frame.ID, taken) })
+	s.config.Link.Offer(elsewhere, frame, func(taken bool) { s.acknowledge(from, frame.ID, taken) })
 }
 
 // deliver takes a frame from another relay. Whom a device hears is checked here
 // as it is for a sender of this relay's own.
-func (s *Server) deliver(role transport.Role, to identity.Thumbprint, frame transport.Receive) bool {
-	return s.fanOut(name{role, to}, frame, s.ctx.Done())
+func (s *Server) deliver(to Interest, frame transport.Receive) bool {
+	return s.fanOut(name{to.Role, to.To}, frame, s.ctx.Done())
 }

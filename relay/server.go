@@ -61,7 +61,7 @@ type Server struct {
 	closed  bool
 
 	announcing sync.Mutex
-	announced  map[name]bool // the names that the link was told of
+	announced  map[Interest]int // how many connections bring what the link was told of
 }
 
 // New makes a relay and starts it. It must be closed, by Close or Run.
@@ -104,7 +104,7 @@ func New(config Config) (*Server, error) {
 		sending:    newBuckets[name](config.Limits.Frames),
 		sendingFor: newBuckets[name](config.Limits.VerifierFrames),
 		memory:     newMemoryListener(),
-		announced:  map[name]bool{},
+		announced:  map[Interest]int{},
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	if err := s.start(); err != nil {
@@ -157,10 +157,10 @@ func (s *Server) Close() {
 		c.end(transport.CloseShutdown)
 	}
 	_ = s.memory.Close()
+	s.stop()
 	if s.config.Link != nil {
 		s.config.Link.Close()
 	}
-	s.stop()
 	s.running.Wait()
 }
 
