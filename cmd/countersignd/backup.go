@@ -224,7 +224,7 @@ func move(from, to string) error {
 }
 
 const (
-	passphraseEnv     = "COUNTERSIGN_BACKUP_PASSPHRASE" //nolint:gosec // the name of a variable, no secret
+	passphraseEnv     = "COUNTERSIGN_BACKUP_PASSPHRASE"
 	passphraseFileEnv = passphraseEnv + "_FILE"
 )
 

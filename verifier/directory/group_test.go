@@ -46,7 +46,9 @@ func TestMemberOf(t *testing.T) {
 	zoe := f.addUser(directory.User{Name: "zoe", Roles: []string{"r"}, AdministrativeUnits: []string{"u"}, Attributes: map[string]string{"Department": "Sales"}})
 	alex := f.addUser(directory.User{Name: "alex", OnPremises: true})
 	for _, g := range []directory.Group{
-		{ID: "assigned", Name: "Assigned"}, {ID: "outer", Name: "Outer", OnPremises: true}, {ID: "outermost", Name: "Outermost"},
+		{ID: "assigned", Name: "Assigned"},
+		{ID: "outer", Name: "Outer", OnPremises: true},
+		{ID: "outermost", Name: "Outermost"},
 		{ID: "sales", Name: "Sales", Rule: `user.department -eq "sales"`},
 		{ID: "synced", Name: "Synced", Rule: `user.dirSyncEnabled -eq true`},
 		{ID: "named", Name: "Named", Rule: `user.userPrincipalName -startsWith "AL" -and user.accountEnabled -eq true`},

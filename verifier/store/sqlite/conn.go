@@ -42,7 +42,7 @@ func prepareConn(ctx context.Context, c *sql.Conn) (*conn, error) {
 		{&p.release, "RELEASE one"},
 		{&p.rollbackTo, "ROLLBACK TO one"},
 	} {
-		stmt, err := c.PrepareContext(ctx, s.query)
+		stmt, err := c.PrepareContext(ctx, s.query) //nolint:sqlclosecheck // conn.close closes it
 		if err != nil {
 			return nil, errors.Join(err, p.close())
 		}

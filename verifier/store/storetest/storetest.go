@@ -470,10 +470,18 @@ func testEnded(t *testing.T, f *fixture) {
 	expect(t, "keys", keys(t, f, "e", store.Range{}), []string{})
 }
 
+// neverCalled is a transaction's function that must not run.
+func neverCalled(t *testing.T) func(store.Tx) error {
+	return func(store.Tx) error {
+		t.Error("the function is called")
+		return errors.New("called")
+	}
+}
+
 func testCancelled(t *testing.T, f *fixture) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	never := func(store.Tx) error { t.Error("the function is called"); return nil }
+	never := neverCalled(t)
 	expectError(t, "View", f.View(ctx, never), context.Canceled)
 	expectError(t, "Update", f.Update(ctx, never), context.Canceled)
 
@@ -504,7 +512,7 @@ func testClosed(t *testing.T, f *fixture) {
 			t.Fatal(err)
 		}
 	}
-	never := func(store.Tx) error { t.Error("the function is called"); return nil }
+	never := neverCalled(t)
 	expectError(t, "View", f.View(t.Context(), never), store.ErrClosed)
 	expectError(t, "Update", f.Update(t.Context(), never), store.ErrClosed)
 }
