@@ -114,10 +114,13 @@ func (l *Log) Write(e Event) error {
 }
 
 func (l *Log) rotate() error {
-	if err := errors.Join(l.file.Close(), os.Rename(l.path, l.path+".1")); err != nil {
+	// Renamed while it is open: where that fails, the log still takes the next
+	// event.
+	if err := os.Rename(l.path, l.path+".1"); err != nil {
 		return fmt.Errorf("events: putting the full log aside: %w", err)
 	}
-	return l.open()
+	full := l.file
+	return errors.Join(l.open(), full.Close())
 }
 
 // Close closes the file.
