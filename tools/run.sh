@@ -110,7 +110,7 @@ run_app() {
 		link=("$(cat "$data/link")")
 	fi
 	echo "Starting the app. Ctrl-C here, or closing its window, ends the demo."
-	bin/countersign "${link[@]}"
+	bin/countersign --data "$data/app" "${link[@]}"
 }
 
 run_terminal() {
