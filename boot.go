@@ -36,7 +36,7 @@ func (b *boot) Sealed() bool {
 
 // Start implements ui.Boot.
 func (b *boot) Start(ctx context.Context) (ui.Core, error) {
-	store, err := keyring.NewSystem(keyring.SystemOptions{})
+	store, err := keyring.NewSystem(keyring.SystemOptions{Service: appID})
 	if err == nil {
 		err = keyring.Probe(ctx, store)
 	}

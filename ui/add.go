@@ -309,12 +309,12 @@ func (u *UI) manualPage() fyne.CanvasObject {
 		advanced.SetObjects(objects...)
 	}
 	fill()
-	problem := kit.NewText(u.style, kit.Look{Points: design.Body - 1, Colour: u.style.Danger}, "")
+	problem := kit.NewProblem(u.style)
 	save := kit.NewButton(u.style, kit.Primary, u.T("manual.save"), "check", func() {
 		form.issuer, form.name, form.secret, form.period = issuer.Entry.Text, name.Entry.Text, secret.Entry.Text, period.Entry.Text
 		in, err := u.read(form.link())
 		if err != nil {
-			problem.SetText(u.explain(err))
+			problem.Set(u.explain(err))
 			u.rewrapped()
 			return
 		}
@@ -370,12 +370,12 @@ func (u *UI) enrolPage(e *app.Enrolment) fyne.CanvasObject {
 	name := kit.NewField(u.style, u.T("enrol.device"), u.T("enrol.device.hint"), false)
 	name.Entry.SetText(u.cfg.DeviceName)
 	var add *kit.Button
-	problem := kit.NewText(u.style, kit.Look{Points: design.Body - 1, Colour: u.style.Danger}, "")
+	problem := kit.NewProblem(u.style)
 	submit := func() {
 		if add.Disabled() {
 			return
 		}
-		problem.SetText("")
+		problem.Set("")
 		add.Disable()
 		add.SetText(u.T("enrol.working"))
 		text := name.Entry.Text
@@ -387,7 +387,7 @@ func (u *UI) enrolPage(e *app.Enrolment) fyne.CanvasObject {
 			if err != nil {
 				add.Enable()
 				add.SetText(u.T("enrol.add"))
-				problem.SetText(u.explain(err))
+				problem.Set(u.explain(err))
 				u.rewrapped()
 				return
 			}

@@ -76,13 +76,13 @@ func (u *UI) groupChips(groups []string) fyne.CanvasObject {
 		return kit.NewPanel(u.style, label, kit.NewFixedLine(u.style, look, label), func() {
 			u.codes.group = group
 			u.rebuild()
-		}).On(ground, outline)
+		}).Inset(design.S2+2).On(ground, outline)
 	}
 	chips := []fyne.CanvasObject{chip("", u.T("codes.all"))}
 	for _, g := range groups {
 		chips = append(chips, chip(g, g))
 	}
-	return container.NewHScroll(kit.NewRow(design.S2, -1, chips...))
+	return container.NewHScroll(kit.NewMargin(1, 2, kit.NewRow(design.S2, -1, chips...)))
 }
 
 func (u *UI) searchEntry() fyne.CanvasObject {

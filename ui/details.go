@@ -37,7 +37,7 @@ func (u *UI) openMenu(a app.Account) {
 	}
 	rows = append(rows, row("pin", pin, func() { u.pin(a) }), row("info", "menu.details", func() { u.openDetails(a.ID) }), row("edit", "menu.edit", func() { u.openEdit(a.ID) }))
 	if u.settings().Order == app.OrderManual && u.codes.query == "" && u.codes.group == "" {
-		rows = append(rows, row("export", "menu.up", func() { u.move(a, -1) }), row("import", "menu.down", func() { u.move(a, 1) }))
+		rows = append(rows, row("up", "menu.up", func() { u.move(a, -1) }), row("down", "menu.down", func() { u.move(a, 1) }))
 	}
 	rows = append(rows, row("trash", "menu.trash", func() { u.remove(a) }))
 	head := kit.NewRow(design.S3, 1, kit.NewMonogram(u.style, title(a), 38), kit.NewColumn(0,

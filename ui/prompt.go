@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"image/color"
+	"strings"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -169,21 +170,21 @@ func (v *promptView) question(typed string) kit.Flowing {
 		objects = append(objects, v.inputs(typed, sending)...)
 	}
 	objects = append(objects, v.buttons(sending)...)
-	return kit.NewColumn(design.S4, objects...).Padded(design.S5)
+	return kit.NewColumn(design.S3+1, objects...).Padded(design.S5)
 }
 
 // facts are what the challenge tells of the sign-in; what policy keeps back is
 // not there.
 func (v *promptView) facts() []fyne.CanvasObject {
 	u, ch := v.u, v.prompt.Challenge
-	var rows []fyne.CanvasObject
+	var rows []kit.Fact
 	add := func(icon, key, value string) {
 		if value != "" {
-			rows = append(rows, u.fact(icon, u.T(key), value))
+			rows = append(rows, kit.Fact{Icon: icon, Name: u.T(key), Value: value})
 		}
 	}
 	add("app-window", "prompt.app", ch.App)
-	add("link", "prompt.origin", ch.Origin)
+	add("link", "prompt.origin", strings.TrimPrefix(ch.Origin, "https://")) // any other scheme is to be seen
 	add("place", "prompt.location", ch.Location)
 	add("globe", "prompt.ip", ch.IP)
 	if !v.prompt.Enrolling {
@@ -191,7 +192,7 @@ func (v *promptView) facts() []fyne.CanvasObject {
 	}
 	var objects []fyne.CanvasObject
 	if len(rows) > 0 {
-		objects = append(objects, kit.NewCard(u.style, kit.NewGrid(0, 168, rows...)).Padded(design.S1).Radius(design.RadiusM).On(u.style.Raised, color.NRGBA{}))
+		objects = append(objects, kit.NewCard(u.style, kit.NewFacts(u.style, rows)).Padded(design.S3).Radius(design.RadiusM).On(u.style.Raised, color.NRGBA{}))
 	}
 	if ch.NewLocation {
 		objects = append(objects, u.note("warn", "place", u.T("prompt.new_location")))

@@ -111,24 +111,15 @@ func (u *UI) simulatedNote() fyne.CanvasObject {
 
 // framed is a page with a title and a way back, whose content scrolls.
 func (u *UI) framed(title string, content ...fyne.CanvasObject) fyne.CanvasObject {
-	return u.framedWith(title, nil, content...)
-}
-
-// framedWith is framed with a button at the title's right.
-func (u *UI) framedWith(title string, right fyne.CanvasObject, content ...fyne.CanvasObject) fyne.CanvasObject {
-	if right == nil {
-		right = kit.Space(1, 1)
-	}
-	var left fyne.CanvasObject = kit.Space(design.S2, 1)
+	look, inset := kit.Look{Points: design.Heading, Bold: true, Colour: u.style.Ink}, float32(design.S4)
+	var bar []fyne.CanvasObject
 	if len(u.pages) > 0 {
-		left = kit.NewIconButton(u.style, "back", u.T("action.back"), func() { u.back() })
+		look.Points, inset = design.Title+1, design.S2
+		bar = append(bar, kit.NewIconButton(u.style, "back", u.T("action.back"), func() { u.back() }))
 	}
-	points := float32(design.Title + 1)
-	if len(u.pages) == 0 {
-		points = design.Heading
-	}
-	bar := kit.NewRow(design.S2, 1, left, kit.NewLine(u.style, kit.Look{Points: points, Bold: true, Colour: u.style.Ink}, title), right)
-	head := kit.NewColumn(0, kit.NewNarrow(design.ReadingWidth+2*design.S4, bar)).Padded(design.S2 + 2)
+	stretch := len(bar)
+	bar = append(bar, kit.NewLine(u.style, look, title))
+	head := kit.NewNarrow(design.ReadingWidth+2*design.S4, kit.NewMargin(inset, design.S3, kit.NewRow(design.S2, stretch, bar...)))
 	column := kit.NewColumn(design.S4, content...).Padded(design.S4)
 	return kit.NewDock(head, nil, nil, kit.NewPage(kit.NewNarrow(design.ReadingWidth+2*design.S4, column)))
 }

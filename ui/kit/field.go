@@ -80,6 +80,27 @@ func (f *Field) Error() string {
 	return f.error.Text()
 }
 
+// NewProblem is a text that says what is wrong, and takes no room while nothing
+// is.
+func NewProblem(style *design.Style) *Problem {
+	p := &Problem{Text: NewText(style, Look{Points: design.Body - 1, Colour: style.Danger}, "")}
+	p.Hide()
+	return p
+}
+
+// Problem is made by NewProblem.
+type Problem struct{ *Text }
+
+// Set says what is wrong, or with "" that nothing is.
+func (p *Problem) Set(message string) {
+	p.SetText(message)
+	if message == "" {
+		p.Hide()
+	} else {
+		p.Show()
+	}
+}
+
 // Toggle is a switch.
 type Toggle struct {
 	Tap

@@ -222,8 +222,10 @@ func NewGrid(gap, least float32, objects ...fyne.CanvasObject) *Grid {
 }
 
 func (g *Grid) columns(width float32) (int, float32) {
-	n := max(int((width+g.gap)/(g.least+g.gap)), 1)
-	n = min(n, max(len(g.objects), 1))
+	fit := max(int((width+g.gap)/(g.least+g.gap)), 1)
+	count := max(len(g.objects), 1)
+	rows := (count + fit - 1) / fit
+	n := (count + rows - 1) / rows // rows of like length: no orphan in the last
 	return n, (width - g.gap*float32(n-1)) / float32(n)
 }
 
@@ -280,6 +282,7 @@ type Narrow struct {
 	widget.BaseWidget
 	object fyne.CanvasObject
 	limit  float32
+	least  float32
 	middle bool
 }
 
@@ -317,8 +320,8 @@ func (n *Narrow) CreateRenderer() fyne.WidgetRenderer {
 		n.object.Resize(fyne.NewSize(width, height))
 	}
 	v.min = func() fyne.Size {
-		least := n.object.MinSize()
-		return fyne.NewSize(least.Width, n.HeightFor(max(n.Size().Width, least.Width)))
+		least := max(n.object.MinSize().Width, n.least)
+		return fyne.NewSize(least, n.HeightFor(max(n.Size().Width, least)))
 	}
 	v.refresh = n.object.Refresh
 	return v
@@ -401,6 +404,13 @@ func (m *Margin) CreateRenderer() fyne.WidgetRenderer {
 	return v
 }
 
+// NewWidth gives an object that could shrink a fixed width.
+func NewWidth(width float32, o fyne.CanvasObject) fyne.CanvasObject {
+	n := NewNarrow(width, o)
+	n.least = width
+	return n
+}
+
 // Page scrolls a column that is as wide as the page, and as high as it needs.
 type Page struct {
 	widget.BaseWidget
@@ -438,6 +448,10 @@ func (p *Page) Reflow() {
 	p.content.Refresh()
 	p.scroll.Refresh()
 }
+
+// HeightFor implements Flowing: all of the content, so that a sheet can be as
+// high as what is in it. A page that gets less scrolls.
+func (p *Page) HeightFor(width float32) float32 { return p.content.HeightFor(width) }
 
 // CreateRenderer implements fyne.Widget.
 func (p *Page) CreateRenderer() fyne.WidgetRenderer {

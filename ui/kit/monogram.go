@@ -1,12 +1,47 @@
 package kit
 
 import (
+	"image/color"
 	"strings"
 	"unicode"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/widget"
+
+	"countersign/ui/design"
 )
+
+// Monogram is a round sign with the first letter of a name, coloured by the
+// name, so that an account is found by its colour too.
+type Monogram struct {
+	widget.BaseWidget
+	style  *design.Style
+	letter string
+	ground color.NRGBA
+	side   float32
+}
+
+// NewMonogram makes the sign of a name.
+func NewMonogram(style *design.Style, name string, side float32) *Monogram {
+	m := &Monogram{style: style, side: side}
+	m.Set(name)
+	m.ExtendBaseWidget(m)
+	return m
+}
+
+// Set changes the name.
+func (m *Monogram) Set(name string) {
+	sum := uint32(2166136261) // FNV-1a: the same colour on every device
+	for _, b := range []byte(name) {
+		sum = (sum ^ uint32(b)) * 16777619
+	}
+	sum ^= sum >> 15 // FNV's low bits alone are nearly the last letter
+	sum ^= sum >> 7
+	m.ground = m.style.Monograms[sum%uint32(len(m.style.Monograms))]
+	m.letter = monogram(name)
+	m.Refresh()
+}
 
 // monogram is the first letter or digit of a name. A Thai leading vowel is not
 // one: the consonant behind it is.

@@ -135,6 +135,9 @@ func (n *NumberField) CreateRenderer() fyne.WidgetRenderer {
 		gap = design.S2
 	}
 	height := n.style.Size(84)
+	if n.digits > 2 {
+		height = n.style.Size(68)
+	}
 	cellWidth := func(total float32) float32 {
 		return min((total-gap*float32(n.digits-1))/float32(n.digits), n.style.Size(72))
 	}

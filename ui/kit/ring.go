@@ -1,7 +1,6 @@
 package kit
 
 import (
-	"image/color"
 	"math"
 	"strconv"
 	"time"
@@ -83,33 +82,4 @@ func (r *Ring) CreateRenderer() fyne.WidgetRenderer {
 	}
 	v.refresh()
 	return v
-}
-
-// Monogram is a round sign with the first letter of a name, coloured by the
-// name, so that an account is found by its colour too.
-type Monogram struct {
-	widget.BaseWidget
-	style  *design.Style
-	letter string
-	ground color.NRGBA
-	side   float32
-}
-
-// NewMonogram makes the sign of a name.
-func NewMonogram(style *design.Style, name string, side float32) *Monogram {
-	m := &Monogram{style: style, side: side}
-	m.Set(name)
-	m.ExtendBaseWidget(m)
-	return m
-}
-
-// Set changes the name.
-func (m *Monogram) Set(name string) {
-	sum := uint32(2166136261) // FNV-1a: the same colour on every device
-	for _, b := range []byte(name) {
-		sum = (sum ^ uint32(b)) * 16777619
-	}
-	m.ground = m.style.Monograms[sum%uint32(len(m.style.Monograms))]
-	m.letter = monogram(name)
-	m.Refresh()
 }

@@ -1,0 +1,177 @@
+package ui
+
+import (
+	"flag"
+	"fmt"
+	"image"
+	"image/png"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"countersign/app"
+	"countersign/message"
+)
+
+var update = flag.Bool("update", false, "write the masters anew; look at every one of them before committing")
+
+// screens are the screens that have masters, each by what leads to it.
+func screens() map[string]func(*bench) {
+	return map[string]func(*bench){
+		"codes":   func(*bench) {},
+		"empty":   func(b *bench) { b.core.accounts, b.core.groups = nil, nil; b.core.emit(app.AccountsChanged) },
+		"search":  func(b *bench) { b.codes.query = "alex"; b.rebuild() },
+		"hidden":  func(b *bench) { b.core.settings.Reveal = app.RevealTap; b.core.emit(app.SettingsChanged) },
+		"drift":   func(b *bench) { b.core.drift = 42 * time.Second; b.rebuild() },
+		"menu":    func(b *bench) { b.openMenu(b.core.accounts[0]) },
+		"toast":   func(b *bench) { b.copyCode(b.core.accounts[0]) },
+		"details": func(b *bench) { b.openDetails("contoso") },
+		"edit":    func(b *bench) { b.openEdit("contoso") },
+		"trash":   func(b *bench) { b.core.trash = b.core.accounts[1:3]; b.push(b.trashPage) },
+		"purge": func(b *bench) {
+			b.core.trash = b.core.accounts[1:3]
+			b.push(b.trashPage)
+			b.confirmPurge(b.core.accounts[1])
+		},
+		"add":    func(b *bench) { b.openAdd() },
+		"manual": func(b *bench) { b.pushSecret(b.manualPage) },
+		"enrol": func(b *bench) {
+			b.core.input = app.Input{Enrolment: &app.Enrolment{Organisation: "Contoso", RelayHost: "relay.contoso.example", Verifier: "q4Jx…9TzA"}}
+			b.take("countersign://enrol")
+		},
+		"prompt": func(b *bench) { b.core.show(prompt("p1"), 1) },
+		"prompt-six": func(b *bench) {
+			p := prompt("p1")
+			p.Challenge.Digits, p.Challenge.UserVerification, p.Challenge.NewLocation = 6, true, true
+			b.core.show(p, 0)
+		},
+		"prompt-plain": func(b *bench) {
+			p := prompt("p1")
+			p.Challenge.Mode, p.Challenge.Digits = message.ModeApproveDeny, 0
+			p.Challenge.App, p.Challenge.Location, p.Challenge.Origin = "", "", ""
+			b.core.show(p, 0)
+		},
+		"prompt-upgrade": func(b *bench) { p := prompt("p1"); p.Refusal = app.ErrUpgrade; b.core.show(p, 0) },
+		"approved":       func(b *bench) { b.end("approved", "") },
+		"wrong":          func(b *bench) { b.end("denied", "number_mismatch") },
+		"reported":       func(b *bench) { b.end("denied", "reported") },
+		"expired":        func(b *bench) { b.end("expired", "") },
+		"activity":       func(b *bench) { b.goTo(sectionActivity) },
+		"settings":       func(b *bench) { b.goTo(sectionSettings) },
+		"lock":           func(b *bench) { b.core.lock = app.LockState{Set: true, TriesLeft: 10}; b.core.Lock() },
+		"lock-wait": func(b *bench) {
+			b.core.lock = app.LockState{Set: true, TriesLeft: 5, Until: b.core.now.Add(30 * time.Second)}
+			b.core.Lock()
+		},
+		"pin":        func(b *bench) { b.openSetPIN() },
+		"export":     func(b *bench) { b.openExport() },
+		"no-keyring": func(b *bench) { b.UI.core = nil; b.show(b.noKeyringScreen) },
+		"sealed-new": func(b *bench) { b.UI.core = nil; b.show(b.sealedScreen(true)) },
+		"large-text": func(b *bench) { b.core.settings.TextScale = 1.5; b.core.emit(app.SettingsChanged) },
+	}
+}
+
+// end shows a prompt that has ended.
+func (b *bench) end(state, reason string) {
+	p := prompt("p1")
+	b.core.show(p, 0)
+	p.State, p.Result = app.PromptClosed, app.Result{State: state, Reason: reason}
+	b.core.show(p, 0)
+}
+
+// TestScreens compares every screen, in three languages, light and dark, phone
+// and desktop, with its master.
+func TestScreens(t *testing.T) {
+	for name, lead := range screens() {
+		for _, language := range []string{"en", "sv", "th"} {
+			for _, look := range []string{"light-phone", "dark-phone", "light-desktop", "dark-desktop"} {
+				if !wantsMaster(name, language, look) {
+					continue
+				}
+				id := fmt.Sprintf("%s-%s-%s", name, language, look)
+				t.Run(id, func(t *testing.T) {
+					b := newBench(t, populated(t), options{language: language, dark: look[:4] == "dark", phone: look[len(look)-5:] == "phone"})
+					lead(b)
+					compare(t, id, b.win.Canvas().Capture())
+				})
+			}
+		}
+	}
+}
+
+// wantsMaster keeps the main screens in every look, and the others in each
+// language once, and in each look once.
+func wantsMaster(name, language, look string) bool {
+	switch name {
+	case "codes", "prompt", "settings":
+		return true
+	}
+	switch language {
+	case "en":
+		return look == "light-phone" || look == "dark-desktop"
+	case "sv":
+		return look == "dark-phone"
+	}
+	return look == "light-phone"
+}
+
+// compare holds a picture against its master, pixel by pixel; a difference is
+// written to testdata/failed.
+func compare(t *testing.T, name string, got image.Image) {
+	t.Helper()
+	path := filepath.Join("testdata", "screens", name+".png")
+	if *update {
+		write(t, path, got)
+		return
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatalf("no master: %v (write it with -update, and look at it)", err)
+	}
+	defer f.Close()
+	want, err := png.Decode(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := differing(got, want); n > 0 {
+		failed := filepath.Join("testdata", "failed", name+".png")
+		write(t, failed, got)
+		t.Errorf("%d pixels differ from the master; see %s", n, failed)
+	}
+}
+
+func differing(a, b image.Image) int {
+	if a.Bounds() != b.Bounds() {
+		return a.Bounds().Dx() * a.Bounds().Dy()
+	}
+	n := 0
+	for y := a.Bounds().Min.Y; y < a.Bounds().Max.Y; y++ {
+		for x := a.Bounds().Min.X; x < a.Bounds().Max.X; x++ {
+			r1, g1, b1, _ := a.At(x, y).RGBA()
+			r2, g2, b2, _ := b.At(x, y).RGBA()
+			// A step of the float arithmetic between processors is no difference.
+			if far(r1, r2) || far(g1, g2) || far(b1, b2) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+func far(a, b uint32) bool { return max(a, b)-min(a, b) > 3<<8 }
+
+func write(t *testing.T, path string, picture image.Image) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := png.Encode(f, picture); err != nil {
+		t.Fatal(err)
+	}
+}
