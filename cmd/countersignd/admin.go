@@ -17,6 +17,7 @@ type adminCommands struct {
 		Password userPasswordCmd `cmd:"" help:"Set a user's password."`
 		Unlock   userUnlockCmd   `cmd:"" help:"Release a user's locks: password, push and codes."`
 		TOTP     userTOTPCmd     `cmd:"" name:"totp" help:"Register or replace a user's TOTP secret."`
+		NoTOTP   userNoTOTPCmd   `cmd:"" name:"no-totp" help:"Remove a user's TOTP secret."`
 		Import   userImportCmd   `cmd:"" help:"Add users from a CSV file."`
 	} `cmd:"" help:"Users."`
 	Device struct {
@@ -35,6 +36,10 @@ type adminCommands struct {
 		List   clientListCmd   `cmd:"" help:"List the clients."`
 		Remove clientRemoveCmd `cmd:"" help:"Remove a client; its key ends."`
 	} `cmd:"" help:"Clients: the relying parties that ask for sign-ins."`
+	Settings struct {
+		Show settingsShowCmd `cmd:"" help:"Show the settings."`
+		Set  settingsSetCmd  `cmd:"" help:"Change settings."`
+	} `cmd:"" help:"The organisation's settings."`
 	AdminToken adminTokenCmd `cmd:"" help:"Make an administrator's token for the policy API, good for 8 hours."`
 	Backup     backupCmd     `cmd:"" help:"Write an encrypted backup of the data, key included."`
 	Restore    restoreCmd    `cmd:"" help:"Make a data folder from a backup."`

@@ -104,7 +104,7 @@ func (e *env) print(asJSON bool, v any, format string, args ...any) error {
 		_, err := fmt.Fprintf(e.stdout, format+"\n", args...)
 		return err
 	}
-	if err := json.MarshalWrite(e.stdout, v, jsontext.EscapeForHTML(false)); err != nil {
+	if err := json.MarshalWrite(e.stdout, v, json.Deterministic(true), jsontext.EscapeForHTML(false)); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintln(e.stdout)

@@ -163,6 +163,10 @@ type userSetCmd struct {
 	Disabled    *bool             `negatable:"" help:"The user cannot sign in."`
 	DisplayName *string           `help:"Name to show." placeholder:"TEXT"`
 	Default     *string           `help:"Default method: push or totp." enum:"push,totp" placeholder:"METHOD"`
+	Role        []string          `help:"Directory role that the user holds, in the place of those before; may be repeated." placeholder:"ID"`
+	NoRoles     bool              `help:"The user holds no directory role."`
+	Unit        []string          `help:"Administrative unit that the user belongs to, in the place of those before; may be repeated." placeholder:"ID"`
+	NoUnits     bool              `help:"The user belongs to no administrative unit."`
 	Attribute   map[string]string `help:"Attribute that dynamic groups look at; an empty value removes it; may be repeated." placeholder:"NAME=VALUE"`
 }
 
@@ -178,6 +182,12 @@ func (c userSetCmd) Run(e *env) error {
 		set(&u.DisplayName, c.DisplayName)
 		if c.Default != nil {
 			u.Default = policy.Method(*c.Default)
+		}
+		if c.NoRoles || len(c.Role) > 0 {
+			u.Roles = c.Role
+		}
+		if c.NoUnits || len(c.Unit) > 0 {
+			u.AdministrativeUnits = c.Unit
 		}
 		if u.Attributes == nil {
 			u.Attributes = make(map[string]string)
@@ -301,6 +311,22 @@ func (c userTOTPCmd) Run(e *env) error {
 	return e.print(c.JSON, struct {
 		URI string `json:"uri"`
 	}{key.URI()}, "%s", key.URI())
+}
+
+type userNoTOTPCmd struct {
+	userName
+	dataFlag
+}
+
+// Run removes the secret.
+func (c userNoTOTPCmd) Run(e *env) error {
+	return e.update(c.Data, func(d *data, tx store.Tx) error {
+		u, err := c.find(d, tx)
+		if err != nil {
+			return err
+		}
+		return d.directory.RemoveTOTP(tx, u.ID)
+	})
 }
 
 type userImportCmd struct {
