@@ -11,6 +11,7 @@ import (
 
 	"countersign/verifier/challenge"
 	"countersign/verifier/policy"
+	"countersign/verifier/radius"
 	"countersign/verifier/tenant"
 )
 
@@ -37,6 +38,7 @@ type config struct {
 		LegacyMobileAppNotification *bool           `yaml:"legacy_mobile_app_notification"`
 		PasswordEnrolment           *bool           `yaml:"password_enrolment"`
 	} `yaml:"policy"`
+	RADIUS radius.Settings `yaml:"radius"`
 }
 
 // duration is written as Go's durations are (90s, 5m), or as whole seconds.
@@ -86,6 +88,9 @@ func readConfig(path string) (config, error) {
 	}
 	if err := c.overrides().Check(); err != nil {
 		return c, fmt.Errorf("configuration %s: policy: %w", path, err)
+	}
+	if err := c.RADIUS.Check(); err != nil {
+		return c, fmt.Errorf("configuration %s: %w", path, err)
 	}
 	return c, nil
 }

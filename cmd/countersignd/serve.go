@@ -72,6 +72,7 @@ type server struct {
 	data     *data
 	verifier *verifier.Verifier
 	relay    *relay.Server    // nil where the relay is elsewhere
+	radius   *radiusFront     // nil without --radius
 	web      directory.Client // the verifier's own pages, as a relying party
 }
 
@@ -105,6 +106,9 @@ func serve(e *env, at endpoint, flags verifierFlags, relayAt string, demo bool) 
 		vc.Relay, vc.Pin, vc.NetDial = s.listen.relayURL(), s.listen.pin, s.relay.Dial
 	}
 	if s.verifier, err = verifier.New(e.ctx, vc); err != nil {
+		return err
+	}
+	if s.radius, err = s.openRADIUS(e.ctx, cfg.RADIUS); err != nil {
 		return err
 	}
 	return s.run(e.ctx, demo)
@@ -147,6 +151,9 @@ func (s *server) run(ctx context.Context, demo bool) error {
 	group, ctx := errgroup.WithContext(ctx)
 	if s.relay != nil {
 		group.Go(func() error { return s.relay.Run(ctx) })
+	}
+	if s.radius != nil {
+		group.Go(func() error { return s.radius.run(ctx) })
 	}
 	group.Go(func() error { return s.verifier.Run(ctx) })
 	group.Go(func() error { return s.listen.serveHTTP(ctx, handler, s.logger) })
