@@ -9,6 +9,7 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -313,6 +314,30 @@ func TestAPinTakesThePlaceOfAuthorities(t *testing.T) {
 	}
 	if s := start(t, transport.Config{URL: url, Role: transport.RoleVerifier}).next(t); s.connected || s.reason == nil {
 		t.Errorf("a certificate that nobody signed: %+v", s)
+	}
+}
+
+func TestAnswersThatAreNoWebsocket(t *testing.T) {
+	for status, want := range map[int]transport.CloseCode{
+		http.StatusTooManyRequests:    transport.CloseRateLimited,
+		http.StatusServiceUnavailable: transport.CloseShutdown,
+		http.StatusNotFound:           0,
+		http.StatusOK:                 0,
+		http.StatusFound:              0,
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Location", "ws://127.0.0.1:1/relay")
+			w.WriteHeader(status)
+		}))
+		t.Cleanup(server.Close)
+		s := start(t, transport.Config{URL: "ws" + strings.TrimPrefix(server.URL, "http") + "/relay", Role: transport.RoleVerifier}).next(t)
+		var refused *transport.RefusedError
+		if is := errors.As(s.reason, &refused); s.connected || is != (want != 0) || is && refused.Code != want {
+			t.Errorf("status %d: %+v", status, s)
+		}
+		if want == 0 && !strings.Contains(s.reason.Error(), strconv.Itoa(status)) {
+			t.Errorf("status %d is not told: %v", status, s.reason)
+		}
 	}
 }
 

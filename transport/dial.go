@@ -80,10 +80,13 @@ func (c *Client) dial(ctx context.Context) (*websocket.Conn, error) {
 		dialer.NetDialTLSContext = dialer.NetDialContext
 	}
 	conn, response, err := dialer.DialContext(ctx, c.config.URL, nil)
+	if response != nil {
+		_ = response.Body.Close()
+	}
 	if err == nil {
 		return conn, nil
 	}
-	if response != nil { // its body is what the dialer read already: nothing to close
+	if response != nil {
 		return nil, httpError(response.StatusCode)
 	}
 	var timeout net.Error

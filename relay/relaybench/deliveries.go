@@ -37,7 +37,7 @@ const frameSize = 128
 
 // rounds is how often the relay and the router take turns: what else the
 // machine does then hits both alike.
-const rounds = 6
+const rounds = 15
 
 // MeasureDeliveries sends bodies from n clients to one, by way of the relay and
 // by way of a bare router, in turns, for about d in all. The clients are the
