@@ -165,12 +165,13 @@ func (a *App) Add(ctx context.Context, additions ...Addition) ([]Account, error)
 			return nil, errors.Join(err, a.takeBack(context.WithoutCancel(ctx), entries))
 		}
 	}
-	ids := make([]string, len(entries))
-	var replaced []string
-	for i, e := range entries {
-		ids[i] = e.ID
-		if additions[i].Replace != "" {
-			replaced = append(replaced, additions[i].Replace)
+	var ids, replaced []string
+	for _, e := range entries {
+		ids = append(ids, e.ID)
+	}
+	for _, add := range additions {
+		if add.Replace != "" {
+			replaced = append(replaced, add.Replace)
 		}
 	}
 	a.mu.Lock()

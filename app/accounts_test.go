@@ -215,7 +215,7 @@ func TestTheTrashEmptiesItself(t *testing.T) {
 			if err := d.Delete(t.Context(), a[i].ID); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(15 * 24 * time.Hour)
+			pass(15 * 24 * time.Hour)
 		}
 		stop()
 		d.boot(t)
@@ -465,7 +465,7 @@ func TestCodesFollowTheClock(t *testing.T) {
 			if code.Text != want || code.Next != next || code.Remaining <= 0 || code.Remaining > code.Period {
 				t.Fatalf("%+v, want %s then %s", code, want, next)
 			}
-			time.Sleep(1700 * time.Millisecond)
+			pass(1700 * time.Millisecond)
 		}
 	})
 }
@@ -541,19 +541,19 @@ func TestTheClipboardClearsItselfIfItIsStillOurs(t *testing.T) {
 		if code := copied(); len(code) != 6 {
 			t.Fatalf("copied %q", code)
 		}
-		time.Sleep(29 * time.Second)
+		pass(29 * time.Second)
 		synctest.Wait()
 		if d.desktop.Clipboard() == "" {
 			t.Error("cleared too early")
 		}
-		time.Sleep(time.Second)
+		pass(time.Second)
 		synctest.Wait()
 		if d.desktop.Clipboard() != "" {
 			t.Error("not cleared")
 		}
 		copied()
 		d.desktop.SetClipboard("the user's own")
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		synctest.Wait()
 		if d.desktop.Clipboard() != "the user's own" {
 			t.Error("the user's own text was cleared")
@@ -562,7 +562,7 @@ func TestTheClipboardClearsItselfIfItIsStillOurs(t *testing.T) {
 			t.Fatal(err)
 		}
 		code := copied()
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		synctest.Wait()
 		if d.desktop.Clipboard() != code {
 			t.Error("cleared although never is set")
@@ -667,7 +667,8 @@ func TestAThousandAccounts(t *testing.T) {
 
 func TestConfigIsChecked(t *testing.T) {
 	for _, about := range []message.About{
-		{}, {Platform: "beos", FormFactor: message.FormPhone, AppVersion: Version},
+		{},
+		{Platform: "beos", FormFactor: message.FormPhone, AppVersion: Version},
 		{Platform: message.PlatformIOS, FormFactor: "fridge", AppVersion: Version},
 		{Platform: message.PlatformIOS, FormFactor: message.FormPhone, AppVersion: "one"},
 	} {

@@ -43,7 +43,7 @@ func TestAnswersEndAsTheVerifierSays(t *testing.T) {
 				if last.Kind != ActivityPrompt || last.State != test.state || last.Challenge != p.Challenge.ID {
 					t.Errorf("activity: %+v", last)
 				}
-				time.Sleep(resultTime)
+				pass(resultTime)
 				synctest.Wait()
 				if d.Inbox().Current != nil {
 					t.Error("the result never leaves the screen")
@@ -182,7 +182,7 @@ func TestAnUnacknowledgedAnswerIsSentAgainUnchanged(t *testing.T) {
 			result, err := d.Answer(t.Context(), id, Approve("42"))
 			done <- end{result, err}
 		}()
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		if p, _ := d.Prompt(id); p.State != PromptSending {
 			t.Errorf("state is %s", p.State)
 		}
@@ -190,7 +190,7 @@ func TestAnUnacknowledgedAnswerIsSentAgainUnchanged(t *testing.T) {
 		v.relay = newFakeRelay() // its outcomes are lost
 		v.mu.Unlock()
 		d.relay.setDown(false)
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		v.mu.Lock()
 		v.relay = d.relay
 		v.mu.Unlock()
@@ -270,7 +270,7 @@ func TestTheCurrentPromptIsNeverSwapped(t *testing.T) {
 		if _, err := d.Answer(t.Context(), in.Current.ID, Approve("42")); !errors.Is(err, ErrNoPrompt) {
 			t.Errorf("what was typed for the first went on: %v", err)
 		}
-		time.Sleep(resultTime)
+		pass(resultTime)
 		synctest.Wait()
 		if in = d.Inbox(); in.Current == nil || in.Current.Challenge.ID != second.ID || in.Waiting != 0 {
 			t.Errorf("%+v", in)
@@ -287,13 +287,13 @@ func TestStalePromptsVanish(t *testing.T) {
 		other.ask()
 		v.setMute(true)
 		other.setMute(true)
-		time.Sleep(time.Minute + time.Second)
+		pass(time.Minute + time.Second)
 		synctest.Wait()
 		in := d.Inbox()
 		if in.Waiting != 0 || in.Current == nil || in.Current.Result.State != message.StateExpired {
 			t.Errorf("%+v", in)
 		}
-		time.Sleep(resultTime)
+		pass(resultTime)
 		synctest.Wait()
 		if n := len(d.Prompts()); n != 0 {
 			t.Errorf("%d prompts are left", n)

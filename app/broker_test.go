@@ -32,7 +32,7 @@ func (b *brokerFake) Start(_ context.Context, _, password string) (BrokerSession
 	}
 	if b.early {
 		b.push()
-		time.Sleep(time.Millisecond) // virtual: the challenge is there before the response
+		<-time.After(time.Millisecond) // the challenge is there before the response
 	} else {
 		time.AfterFunc(b.late, b.push)
 	}
@@ -92,12 +92,12 @@ func TestTheRequestAppearsAfterTwoSeconds(t *testing.T) {
 		if s := b.State(); s.Number != "42" || s.Prompt != nil || s.Covered || s.CanShowNumber {
 			t.Fatalf("at 0 s: %+v", s)
 		}
-		time.Sleep(1900 * time.Millisecond)
+		pass(1900 * time.Millisecond)
 		synctest.Wait()
 		if s := b.State(); s.Prompt != nil || s.Covered || s.CanShowNumber {
 			t.Fatalf("at 1.9 s: %+v", s)
 		}
-		time.Sleep(100 * time.Millisecond)
+		pass(100 * time.Millisecond)
 		synctest.Wait()
 		if s := b.State(); s.Prompt == nil || !s.Covered || !s.CanShowNumber {
 			t.Fatalf("at 2.0 s: %+v", s)
@@ -112,7 +112,7 @@ func TestShowMeTheNumberAgainUncoversForTwoSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, _, b := signIn(t, phone, nil)
 		b.ShowNumberAgain() // before there is a request: nothing
-		time.Sleep(3 * time.Second)
+		pass(3 * time.Second)
 		synctest.Wait()
 		if s := b.State(); !s.Covered {
 			t.Fatalf("%+v", s)
@@ -122,12 +122,12 @@ func TestShowMeTheNumberAgainUncoversForTwoSeconds(t *testing.T) {
 			if s := b.State(); s.Covered || s.CanShowNumber || s.Prompt == nil || s.Number != "42" {
 				t.Fatalf("uncovered: %+v", s)
 			}
-			time.Sleep(1900 * time.Millisecond)
+			pass(1900 * time.Millisecond)
 			synctest.Wait()
 			if s := b.State(); s.Covered {
 				t.Fatalf("after 1.9 s: %+v", s)
 			}
-			time.Sleep(100 * time.Millisecond)
+			pass(100 * time.Millisecond)
 			synctest.Wait()
 			if s := b.State(); !s.Covered || !s.CanShowNumber {
 				t.Fatalf("after 2.0 s: %+v", s)
@@ -185,7 +185,7 @@ func TestAChallengeThatOvertakesTheResponseWaits(t *testing.T) {
 		if d.Inbox().Current != nil || b.State().Prompt != nil {
 			t.Fatal("the request is there at once")
 		}
-		time.Sleep(RequestDelay)
+		pass(RequestDelay)
 		synctest.Wait()
 		if !b.State().CanShowNumber {
 			t.Errorf("%+v", b.State())
@@ -196,12 +196,12 @@ func TestAChallengeThatOvertakesTheResponseWaits(t *testing.T) {
 func TestALateChallengeAppearsWhenItComes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, _, b := signIn(t, phone, func(f *brokerFake) { f.late = 10 * time.Second })
-		time.Sleep(9 * time.Second)
+		pass(9 * time.Second)
 		synctest.Wait()
 		if b.State().Prompt != nil {
 			t.Fatal("a request without a challenge")
 		}
-		time.Sleep(time.Second)
+		pass(time.Second)
 		synctest.Wait()
 		if !b.State().Covered {
 			t.Error("it did not come")
@@ -213,7 +213,7 @@ func TestAnotherSessionsChallengeIsAnOrdinaryPrompt(t *testing.T) {
 	for _, early := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			d, _, b := signIn(t, phone, func(f *brokerFake) { f.session, f.early = message.NewID(), early })
-			time.Sleep(3 * time.Second)
+			pass(3 * time.Second)
 			synctest.Wait()
 			if s := b.State(); s.Prompt != nil || s.CanShowNumber {
 				t.Errorf("another's challenge came into the sign-in: %+v", s)
@@ -229,7 +229,7 @@ func TestAnOrdinaryPushStaysOutOfTheSignIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, f, b := signIn(t, phone, func(f *brokerFake) { f.late = time.Hour })
 		f.v.ask()
-		time.Sleep(3 * time.Second)
+		pass(3 * time.Second)
 		synctest.Wait()
 		if s := b.State(); s.Prompt != nil || s.CanShowNumber {
 			t.Errorf("%+v", s)

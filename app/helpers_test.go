@@ -343,6 +343,12 @@ func newVerifier(t *testing.T, r *fakeRelay) *fakeVerifier {
 	return v
 }
 
+// pass lets virtual time pass, and what it set off come to rest.
+func pass(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
+
 func newKey(t *testing.T) identity.PrivateKey {
 	t.Helper()
 	key, err := identity.Generate()
@@ -491,7 +497,11 @@ func (v *fakeVerifier) sync(m message.Sync) {
 
 // send seals a message to a device and gives it to the relay.
 func (v *fakeVerifier) send(to identity.Thumbprint, m message.Message) {
-	v.relay.deliver(to, v.id(), v.seal(to, m))
+	body := v.seal(to, m)
+	v.mu.Lock()
+	relay := v.relay
+	v.mu.Unlock()
+	relay.deliver(to, v.id(), body)
 }
 
 func (v *fakeVerifier) seal(to identity.Thumbprint, m message.Message) string {

@@ -117,7 +117,7 @@ func (a *App) openChallenges(l *link) []string {
 }
 
 // challenged puts a new challenge at the end of the queue.
-func (a *App) challenged(ctx context.Context, l *link, m message.Challenge) error {
+func (a *App) challenged(l *link, m message.Challenge) error {
 	now := a.now()
 	p := &prompt{
 		Prompt: Prompt{
@@ -250,7 +250,6 @@ func (a *App) closePrompt(ctx context.Context, p *prompt, result Result) {
 		return
 	}
 	p.State, p.Result, p.closed, p.sealed = PromptClosed, result, a.now(), ""
-	close(p.done)
 	snapshot, broker, enrolment := p.Prompt, p.held, p.link.enrolment
 	a.mu.Unlock()
 	a.wake()
@@ -264,6 +263,7 @@ func (a *App) closePrompt(ctx context.Context, p *prompt, result Result) {
 		enrolment.end(ErrRefused) // where it was told nothing better
 	}
 	a.record(ctx, promptActivity(snapshot, a.now()))
+	close(p.done) // Answer returns, and finds the activity written
 	broker.nudge()
 	a.emit(InboxChanged, snapshot.Account)
 }

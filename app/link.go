@@ -229,7 +229,7 @@ func (l *link) take(ctx context.Context, from identity.Thumbprint, body string) 
 			return errReplay
 		}
 		l.app.observe(time.Unix(m.IssuedAt, 0))
-		return l.app.challenged(ctx, l, m)
+		return l.app.challenged(l, m)
 	case message.Outcome:
 		if l.first(m.ID, head.Expires) {
 			l.app.observe(time.Unix(m.IssuedAt, 0))

@@ -124,7 +124,7 @@ func TestTenTriesWithGrowingDelay(t *testing.T) {
 				if err := d.Unlock(t.Context(), "739182"); !errors.Is(err, ErrWait) {
 					t.Fatalf("try %d at once: %v", try, err)
 				}
-				time.Sleep(wait)
+				pass(wait)
 			}
 			want := ErrWrongPIN
 			if try == MaxTries {
@@ -140,7 +140,7 @@ func TestTenTriesWithGrowingDelay(t *testing.T) {
 		if last < 10*time.Minute {
 			t.Errorf("the last wait was %v", last)
 		}
-		time.Sleep(1000 * time.Hour)
+		pass(1000 * time.Hour)
 		if err := d.Unlock(t.Context(), "739182"); !errors.Is(err, ErrLockedOut) {
 			t.Errorf("the right PIN after the last try: %v", err)
 		}
@@ -212,14 +212,14 @@ func TestTheIdleLock(t *testing.T) {
 		}
 		d.Touch()
 		for range 4 {
-			time.Sleep(4 * time.Minute)
+			pass(4 * time.Minute)
 			d.Touch()
 			synctest.Wait()
 			if d.LockState().Locked {
 				t.Fatal("locked under the user's hands")
 			}
 		}
-		time.Sleep(5*time.Minute + 16*time.Second)
+		pass(5*time.Minute + 16*time.Second)
 		synctest.Wait()
 		if !d.LockState().Locked {
 			t.Error("not locked after five minutes")
@@ -230,7 +230,7 @@ func TestTheIdleLock(t *testing.T) {
 		if err := d.UpdateSettings(t.Context(), func(s *Settings) { s.LockMinutes = 0 }); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(24 * time.Hour)
+		pass(24 * time.Hour)
 		synctest.Wait()
 		if d.LockState().Locked {
 			t.Error("locked although never is set")
