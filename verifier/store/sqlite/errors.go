@@ -23,8 +23,14 @@ func translate(err error) error {
 		return fmt.Errorf("%w: %w", store.ErrCorrupt, err)
 	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
 		return fmt.Errorf("the file or its folder cannot be written: %w", err)
-	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+	case sqlite3.SQLITE_BUSY:
 		return fmt.Errorf("another process holds the data for too long: %w", err)
 	}
 	return err
+}
+
+// isBusy reports whether another process holds a lock.
+func isBusy(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_BUSY
 }

@@ -22,6 +22,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"modernc.org/sqlite"
 )
@@ -34,7 +35,7 @@ const (
 	schemaVersion = 1
 
 	// busyTimeout is how long to wait for another process's transaction.
-	busyTimeout = "15000" // ms
+	busyTimeout = 15 * time.Second
 	// maxReaders is how many views run at once.
 	maxReaders = 16
 	// maxBatch is how many updates share a commit.
@@ -116,7 +117,7 @@ func makeFile(path string) error {
 
 func connect(path string, most int, options string) (*sql.DB, error) {
 	file := url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(path)}
-	file.RawQuery = "_pragma=busy_timeout(" + busyTimeout + ")&_pragma=journal_mode(WAL)&" + options
+	file.RawQuery = fmt.Sprintf("_pragma=busy_timeout(%d)&_pragma=journal_mode(WAL)&%s", busyTimeout.Milliseconds(), options)
 	connector, err := sqlite.NewConnector(file.String())
 	if err != nil {
 		return nil, err
@@ -137,11 +138,19 @@ func (s *Store) prepare(ctx context.Context) (*conn, error) {
 	if err := migrate(ctx, c); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
+	// From here on the writer waits for its turn itself; see beginWriting.
+	if _, err := c.ExecContext(ctx, "PRAGMA busy_timeout = 0"); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
 	return prepareConn(ctx, c)
 }
 
 // migrate makes the schema in a new file, and refuses a file that is not ours.
 func migrate(ctx context.Context, c *sql.Conn) (err error) {
+	fresh, err := isNew(ctx, c)
+	if err != nil || !fresh {
+		return err
+	}
 	// Immediate: of two processes that start together one makes the schema.
 	if _, err := c.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
@@ -151,22 +160,33 @@ func migrate(ctx context.Context, c *sql.Conn) (err error) {
 			_, _ = c.ExecContext(context.WithoutCancel(ctx), "ROLLBACK") // the error is the one to tell
 		}
 	}()
-	var id, version, tables int
-	err = c.QueryRowContext(ctx, "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema) FROM pragma_application_id, pragma_user_version").Scan(&id, &version, &tables)
-	switch {
-	case err != nil:
+	if fresh, err = isNew(ctx, c); err != nil {
 		return err
-	case id == 0 && version == 0 && tables == 0:
+	}
+	if fresh {
 		if err := makeSchema(ctx, c); err != nil {
 			return err
 		}
-	case id != applicationID:
-		return errors.New("this is another program's database")
-	case version > schemaVersion:
-		return fmt.Errorf("it was written by a newer version of this program (schema %d, this one knows %d)", version, schemaVersion)
 	}
 	_, err = c.ExecContext(ctx, "COMMIT")
 	return err
+}
+
+// isNew tells a file that is empty from one that is ours; any other is an error.
+func isNew(ctx context.Context, c *sql.Conn) (bool, error) {
+	var id, version, tables int
+	err := c.QueryRowContext(ctx, "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema) FROM pragma_application_id, pragma_user_version").Scan(&id, &version, &tables)
+	switch {
+	case err != nil:
+		return false, err
+	case id == 0 && version == 0 && tables == 0:
+		return true, nil
+	case id != applicationID:
+		return false, errors.New("this is another program's database")
+	case version != schemaVersion:
+		return false, fmt.Errorf("it was written by a newer version of this program (schema %d, this one knows %d)", version, schemaVersion)
+	}
+	return false, nil
 }
 
 func makeSchema(ctx context.Context, c *sql.Conn) error {

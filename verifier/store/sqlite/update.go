@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync/atomic"
+	"time"
 
 	"countersign/verifier/store"
 )
@@ -154,7 +156,7 @@ func (s *Store) commit(c *conn, batch []*request) {
 // nothing of the transaction holds.
 func attempt(c *conn, batch []*request) (results []error, err error) {
 	results = make([]error, len(batch))
-	if err := c.run(c.beginWrite); err != nil {
+	if err := c.beginWriting(); err != nil {
 		return results, fmt.Errorf("store: beginning an update: %w", translate(err))
 	}
 	defer func() {
@@ -179,6 +181,20 @@ func attempt(c *conn, batch []*request) (results []error, err error) {
 		return results, fmt.Errorf("store: committing: %w", translate(err))
 	}
 	return results, nil
+}
+
+// beginWriting waits for the write lock, which another process may hold. SQLite's
+// own waiting looks again every 100 ms: beside a server that writes all the time,
+// and lets go for microseconds, the command line could look for minutes.
+func (c *conn) beginWriting() error {
+	deadline := time.Now().Add(busyTimeout)
+	for {
+		err := c.run(c.beginWrite)
+		if !isBusy(err) || time.Now().After(deadline) {
+			return err
+		}
+		time.Sleep(rand.N(time.Millisecond)) // at random, or two would keep step
+	}
 }
 
 // run gives the caller its turn and undoes what a failed update did: with the

@@ -82,7 +82,7 @@ func TestKill(t *testing.T, open Open, rounds int) {
 	f := &fixture{open: open, path: t.TempDir() + "/store"}
 	total := 0
 	for round := range rounds {
-		acknowledged := writeAndKill(t, program, f.path, 20+37*round)
+		acknowledged := writeAndKill(t, program, f, 20+37*round)
 		s, err := open(t.Context(), f.path)
 		if err != nil {
 			t.Fatalf("after kill %d it does not open: %v", round, err)
@@ -102,14 +102,37 @@ func TestKill(t *testing.T, open Open, rounds int) {
 	if total == 0 {
 		t.Error("nothing was ever acknowledged")
 	}
+	s := f.openAt(t, f.path)
+	if n := number(t, s, "beside"); n != 5*rounds {
+		t.Errorf("%d updates of the other process are there, want %d", n, 5*rounds)
+	}
 }
 
-// writeAndKill starts the child, kills it in the middle of its writing after so
-// many acknowledgements, and gives the last number of each count.
-func writeAndKill(t *testing.T, program, path string, after int) map[string]int {
+// writeBeside updates a store on which another process is writing all the time:
+// the command line beside a busy server.
+func (f *fixture) writeBeside(t *testing.T) {
+	t.Helper()
+	s, err := f.open(t.Context(), f.path)
+	if err != nil {
+		t.Fatalf("opening beside another process: %v", err)
+	}
+	for range 5 {
+		if err := s.Update(t.Context(), func(tx store.Tx) error { return increment(tx, "beside") }); err != nil {
+			t.Errorf("an update beside another process: %v", err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// writeAndKill starts the child, writes beside it, kills it in the middle of its
+// writing after so many acknowledgements, and gives the last number of each
+// count.
+func writeAndKill(t *testing.T, program string, f *fixture, after int) map[string]int {
 	t.Helper()
 	child := exec.CommandContext(t.Context(), program, "-test.run=^$")
-	child.Env = append(os.Environ(), killEnv+"="+path)
+	child.Env = append(os.Environ(), killEnv+"="+f.path)
 	out, err := child.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -127,6 +150,9 @@ func writeAndKill(t *testing.T, program, path string, after int) map[string]int 
 			continue
 		}
 		acknowledged[key] = n
+		if count == after/2 {
+			f.writeBeside(t)
+		}
 		if count == after {
 			// Lines that are still in the pipe are acknowledged too.
 			if err := child.Process.Kill(); err != nil {
