@@ -18,6 +18,7 @@ import (
 // ui.Boot.
 type boot struct {
 	data    string
+	service string // the keyring's name for this data folder's items
 	log     *slog.Logger
 	desktop *ui.Desktop
 	device  message.About
@@ -36,13 +37,16 @@ func (b *boot) Sealed() bool {
 
 // Start implements ui.Boot.
 func (b *boot) Start(ctx context.Context) (ui.Core, error) {
-	store, err := keyring.NewSystem(keyring.SystemOptions{Service: appID})
+	store, err := keyring.NewSystem(keyring.SystemOptions{Service: b.service})
 	if err == nil {
 		err = keyring.Probe(ctx, store)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, keyring.ErrUnavailable):
 		b.log.WarnContext(ctx, "keyring not available", slog.String("error", err.Error()))
 		return nil, fmt.Errorf("%w: %w", ui.ErrNoKeyring, err)
+	case err != nil:
+		return nil, err
 	}
 	return b.open(ctx, store)
 }

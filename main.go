@@ -7,6 +7,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -111,7 +113,7 @@ func start(f flags, stderr io.Writer) error {
 	fyneApp := fyneapp.NewWithID(appID)
 	fyneApp.SetIcon(design.AppIcon())
 	desktop := &ui.Desktop{}
-	boot := &boot{data: data, log: log, desktop: desktop, device: device(f.Platform)}
+	boot := &boot{data: data, service: service(f.Data, data), log: log, desktop: desktop, device: device(f.Platform)}
 	screens := ui.New(ctx, ui.Config{
 		App: fyneApp, Catalogue: catalogue, Boot: boot, Logger: log, Now: time.Now,
 		Locale: lang.SystemLocale().String(), Layout: layout(f.Layout),
@@ -149,6 +151,19 @@ func dataFolder(given string) (string, error) {
 		return "", fmt.Errorf("making the data folder: %w", err)
 	}
 	return given, nil
+}
+
+// service names the items of a data folder in the keyring: two folders must not
+// take each other's for their own.
+func service(given, data string) string {
+	if given == "" {
+		return "countersign"
+	}
+	if absolute, err := filepath.Abs(data); err == nil {
+		data = absolute
+	}
+	sum := sha256.Sum256([]byte(data))
+	return "countersign-" + hex.EncodeToString(sum[:8])
 }
 
 // platform is what the app runs on, in the protocol's words.

@@ -58,7 +58,11 @@ func (u *UI) wanted(a app.Activity) bool {
 
 func (u *UI) activityRow(a app.Activity) fyne.CanvasObject {
 	icon, ink, text := u.activityWords(a)
-	place := strings.Join(present(a.App, a.Location, a.IP, a.Detail), " · ")
+	name := a.App
+	if name == a.Organisation {
+		name = ""
+	}
+	place := strings.Join(present(name, a.Location, a.IP, a.Detail), " · ")
 	who := strings.Join(present(a.Organisation, a.User), " · ")
 	texts := []fyne.CanvasObject{kit.NewText(u.style, kit.Look{Points: design.Body, Bold: true, Colour: u.style.Ink}, text)}
 	for _, t := range present(who, place, u.when(a.Time)) {

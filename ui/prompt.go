@@ -183,7 +183,9 @@ func (v *promptView) facts() []fyne.CanvasObject {
 			rows = append(rows, kit.Fact{Icon: icon, Name: u.T(key), Value: value})
 		}
 	}
-	add("app-window", "prompt.app", ch.App)
+	if ch.App != v.prompt.Organisation {
+		add("app-window", "prompt.app", ch.App)
+	}
 	add("link", "prompt.origin", strings.TrimPrefix(ch.Origin, "https://")) // any other scheme is to be seen
 	add("place", "prompt.location", ch.Location)
 	add("globe", "prompt.ip", ch.IP)

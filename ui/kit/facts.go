@@ -20,7 +20,7 @@ func NewFacts(style *design.Style, facts []Fact) *Column {
 	}
 	rows := make([]fyne.CanvasObject, len(facts))
 	for i, f := range facts {
-		rows[i] = NewRow(design.S2, 2, NewIcon(style, f.Icon, style.Muted, 17), NewWidth(widest, lines[i]),
+		rows[i] = NewRow(design.S2, 2, NewIcon(style, f.Icon, style.Muted, 17), NewWidth(widest+design.S1, lines[i]),
 			NewText(style, Look{Points: design.Body - 1, Bold: true, Colour: style.Ink}, f.Value))
 	}
 	return NewColumn(design.S2, rows...)
