@@ -19,6 +19,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Store keeps small secrets by name. Its methods may be called from several
@@ -79,6 +80,15 @@ func CheckKey(key string) error {
 		default:
 			return fmt.Errorf("%w: %q has a character other than letters, digits, - and _", ErrInvalidKey, key)
 		}
+	}
+	return nil
+}
+
+// checkService tells whether an app can go by that name: as an item's, with dots
+// allowed, since apps are named like org.example.app.
+func checkService(name string) error {
+	if err := CheckKey(strings.ReplaceAll(name, ".", "-")); err != nil {
+		return fmt.Errorf("service of the system's keyring: %w", err)
 	}
 	return nil
 }

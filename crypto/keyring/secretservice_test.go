@@ -108,7 +108,7 @@ func TestSecretServicePart(t *testing.T) {
 	}
 	open := func(t *testing.T) keyring.Store {
 		t.Helper()
-		s, err := keyring.NewSystem(keyring.SystemOptions{Service: "countersign-test", Timeout: 20 * time.Second})
+		s, err := keyring.NewSystem(keyring.SystemOptions{Service: "org.countersign.test", Timeout: 20 * time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -147,6 +147,14 @@ func wantUnavailable(t *testing.T, s keyring.Store) {
 	} {
 		if !errors.Is(err, keyring.ErrUnavailable) {
 			t.Errorf("%s = %v, want ErrUnavailable", name, err)
+		}
+	}
+}
+
+func TestAnAppsNameIsChecked(t *testing.T) {
+	for _, name := range []string{"", "a b", "a/b", "a\nb"} {
+		if _, err := keyring.NewSystem(keyring.SystemOptions{Service: name}); !errors.Is(err, keyring.ErrInvalidKey) {
+			t.Errorf("service %q: %v, want ErrInvalidKey", name, err)
 		}
 	}
 }

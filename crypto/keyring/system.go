@@ -4,7 +4,8 @@ import "time"
 
 // SystemOptions say how the app uses the platform's keyring.
 type SystemOptions struct {
-	// Service names the app in the keyring. Required.
+	// Service names the app in the keyring, such as org.example.app:
+	// letters, digits, '-', '_' and '.'. Required, but not on Android.
 	Service string
 	// Timeout bounds one call; zero means DefaultTimeout.
 	Timeout time.Duration

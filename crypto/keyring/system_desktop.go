@@ -21,8 +21,8 @@ type system struct {
 // NewSystem returns the platform's keyring. It does not touch it yet: ask
 // Probe whether it works.
 func NewSystem(opts SystemOptions) (Store, error) {
-	if err := CheckKey(opts.Service); err != nil {
-		return nil, fmt.Errorf("service of the system's keyring: %w", err)
+	if err := checkService(opts.Service); err != nil {
+		return nil, err
 	}
 	return &system{service: opts.Service, calls: newBounded(opts.Timeout)}, nil
 }
