@@ -15,6 +15,7 @@ import (
 // relayCmd runs a relay alone. It keeps no data.
 type relayCmd struct {
 	endpoint
+	NATS     string   `name:"nats" help:"NATS servers that join several relays, with commas between them." placeholder:"URL"`
 	Verifier []string `help:"Thumbprint of a verifier to serve; may be repeated." placeholder:"THUMBPRINT"`
 	Open     bool     `help:"Serve any verifier."`
 }
@@ -40,6 +41,11 @@ func (c relayCmd) Run(e *env) error {
 	cfg := relay.Config{
 		URL: at.relayURL(), Verifiers: verifiers, Open: c.Open, ClientAddr: at.clientAddr,
 		Logger: e.logger, Registerer: metrics, Now: time.Now,
+	}
+	if c.NATS != "" {
+		if cfg.Link, err = relay.ConnectNATS(c.NATS, e.logger); err != nil {
+			return err
+		}
 	}
 	router, err := relay.New(cfg)
 	if err != nil {

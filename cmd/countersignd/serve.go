@@ -23,8 +23,11 @@ import (
 	"countersign/verifier/directory"
 	"countersign/verifier/graph"
 	"countersign/verifier/middleware"
+	"countersign/verifier/page"
 	"countersign/verifier/policy"
+	"countersign/verifier/session"
 	"countersign/verifier/store"
+	"countersign/verifier/web"
 )
 
 // serveCmd runs relay and verifier in one process.
@@ -177,12 +180,35 @@ func (s *server) handler() (http.Handler, error) {
 	})
 	mux.Handle("/beta/", policies)
 	mux.Handle("/v1.0/", policies)
+	if err := s.mountPages(mux, wrap); err != nil {
+		return nil, err
+	}
 	if s.relay != nil {
 		mux.Handle("/relay", s.relay)
 	}
 	mux.HandleFunc("GET /healthz", s.health)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics, promhttp.HandlerOpts{}))
 	return mux, nil
+}
+
+// mountPages puts the web pages on the routes that nothing else takes.
+func (s *server) mountPages(mux *http.ServeMux, wrap *middleware.Middleware) error {
+	pages, err := page.New(s.logger)
+	if err != nil {
+		return err
+	}
+	v := s.verifier
+	sessions := session.New(session.Config{Store: v.Store, Audit: v.Audit, Now: time.Now, HTTPS: s.listen.url.Scheme == "https"})
+	site, err := web.New(web.Config{
+		Store: v.Store, Vault: s.data.vault, Directory: v.Directory, Tenant: v.Tenant, Challenges: v.Challenges, Enrolments: v.Enrolments,
+		Sessions: sessions, Pages: pages, Middleware: wrap, Client: s.web, Connected: v.Connected, Revoke: v.RevokeDevice,
+		PublicURL: s.listen.url.String(), BehindProxy: s.listen.behind, Now: time.Now, Logger: s.logger,
+	})
+	if err != nil {
+		return err
+	}
+	site.Mount(mux)
+	return nil
 }
 
 // authorize tells the policy API whose a bearer token is.
