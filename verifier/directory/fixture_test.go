@@ -42,7 +42,7 @@ func (c *clock) move(d time.Duration) {
 }
 
 type fixture struct {
-	*testing.T
+	testing.TB
 	*directory.Directory
 	store  store.Store
 	audit  *audit.Log
@@ -54,9 +54,9 @@ type fixture struct {
 const domain = "contoso.example"
 
 // newFixture makes a directory of the organisation contoso.example.
-func newFixture(t *testing.T) *fixture {
+func newFixture(t testing.TB) *fixture {
 	t.Helper()
-	f := &fixture{T: t, clock: &clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}, path: t.TempDir()}
+	f := &fixture{TB: t, clock: &clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}, path: t.TempDir()}
 	f.open()
 	f.update(func(tx store.Tx) error {
 		return f.tenant.Update(tx, "test", func(s *tenant.Settings) error { s.Domain = domain; return nil })

@@ -243,15 +243,24 @@ func FuzzImportUsers(f *testing.F) {
 	f.Add("\ufeffname,attribute.x,groups\n\"a,b\",c,d;e\n")
 	f.Add("name\n\"")
 	f.Add("name,roles\nzoe,\x00\n")
+	fx := newFixture(f)
+	undo := errors.New("undo")
 	f.Fuzz(func(t *testing.T, text string) {
-		fx := newFixture(t)
-		n, err := fx.importUsers(text)
-		users := 0
-		fx.view(func(tx store.Tx) error {
-			return fx.ListUsers(tx, store.Range{}, func(directory.User) error { users++; return nil })
+		n, users := 0, 0
+		var imported error
+		err := fx.store.Update(t.Context(), func(tx store.Tx) error {
+			if n, imported = fx.ImportUsers(tx, strings.NewReader(text)); imported != nil {
+				return undo
+			}
+			err := fx.ListUsers(tx, store.Range{}, func(u directory.User) error {
+				users++
+				_, err := fx.FindUser(tx, u.Name)
+				return err
+			})
+			return errors.Join(err, undo)
 		})
-		if err != nil && users != 0 || err == nil && users != n {
-			t.Fatalf("%d users after ImportUsers = %d, %v", users, n, err)
+		if !errors.Is(err, undo) || users != n {
+			t.Fatalf("%d users after ImportUsers = %d, %v; %v", users, n, imported, err)
 		}
 	})
 }
