@@ -58,6 +58,7 @@ type record struct {
 	Actor     string           `json:"actor"`
 	Secret    []byte           `json:"secret"` // sealed
 	TOTP      bool             `json:"totp,omitempty"`
+	First     bool             `json:"first,omitempty"`
 	State     State            `json:"state"`
 	Reason    string           `json:"reason,omitempty"`
 	Notice    string           `json:"notice,omitempty"`
@@ -142,6 +143,10 @@ type Request struct {
 	User  string // the user's id
 	Actor string // who asked, for the audit log
 	TOTP  bool   // the same scan also registers a TOTP secret, where there is none
+	// First is for a user without any method, by the password alone: the link is
+	// void once the user has one. Else who knows the password could make a link,
+	// wait for the user's own first device, and then add theirs unapproved.
+	First bool
 }
 
 // Begin makes a link: single use, 10 minutes.
@@ -189,7 +194,7 @@ func (s *Service) begin(tx store.Tx, req Request, link message.Link) (record, er
 		return record{}, err
 	}
 	r := record{
-		ID: link.ID, User: user.ID, Actor: req.Actor, Secret: secret, TOTP: req.TOTP && !has,
+		ID: link.ID, User: user.ID, Actor: req.Actor, Secret: secret, TOTP: req.TOTP && !has, First: req.First,
 		State: Waiting, ExpiresAt: s.Now().Add(message.EnrolmentLifetime),
 	}
 	return r, enrolments.Put(tx, r.ID, r)
@@ -423,8 +428,12 @@ func (s *Service) Settled(tx store.Tx, id string, state challenge.State, reason 
 		return nil, s.end(tx, r)
 	}
 	account, err := s.enrol(tx, &r)
-	if errors.Is(err, directory.ErrTooManyDevices) {
+	switch {
+	case errors.Is(err, directory.ErrTooManyDevices):
 		r.State, r.Reason = Refused, message.ReasonTooManyDevices
+		return nil, s.end(tx, r)
+	case errors.Is(err, errNotFirst):
+		r.State, r.Reason = Refused, message.ReasonEnrolmentUnknown
 		return nil, s.end(tx, r)
 	}
 	if err != nil {
@@ -443,6 +452,11 @@ func (s *Service) enrol(tx store.Tx, r *record) (*message.Account, error) {
 	if err != nil {
 		return nil, err
 	}
+	if r.First {
+		if err := s.stillFirst(tx, user.ID); err != nil {
+			return nil, err
+		}
+	}
 	if err := s.Directory.AddDevice(tx, r.Device); err != nil {
 		return nil, err
 	}
@@ -460,6 +474,20 @@ func (s *Service) enrol(tx store.Tx, r *record) (*message.Account, error) {
 	}
 	account.TOTP = true
 	return account, s.Directory.RegisterTOTP(tx, user.ID, secret)
+}
+
+var errNotFirst = errors.New("enrol: the user has a method already")
+
+func (s *Service) stillFirst(tx store.Tx, user string) error {
+	devices, err := s.Directory.Devices(tx, user)
+	if err != nil {
+		return err
+	}
+	has, err := s.Directory.HasTOTP(tx, user)
+	if err == nil && (has || len(devices) > 0) {
+		err = errNotFirst
+	}
+	return err
 }
 
 // end writes a final state. The link's secret is forgotten with it.

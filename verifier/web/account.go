@@ -11,6 +11,7 @@ import (
 	"countersign/verifier/challenge"
 	"countersign/verifier/directory"
 	"countersign/verifier/page"
+	"countersign/verifier/policy"
 	"countersign/verifier/session"
 	"countersign/verifier/store"
 )
@@ -123,8 +124,8 @@ func viewRecent(c challenge.Challenge) recentView {
 		v.Tone = "good"
 	case challenge.Denied:
 		v.Tone = "bad"
-		if o := outcomeOf(c); !c.DecidedAt.Equal(c.CreatedAt) {
-			v.Outcome = "result." + o.State
+		if c.Experience != policy.None { // else nobody was asked
+			v.Outcome = "result." + outcomeOf(c).State
 		}
 	case challenge.Pending, challenge.Expired, challenge.Cancelled:
 	}

@@ -62,7 +62,9 @@ func (web *Web) beginAdd(w http.ResponseWriter, r *http.Request, current session
 	if err := web.dropEnrolment(r.Context(), current); err != nil {
 		return err
 	}
-	link, e, err := web.Enrolments.Begin(r.Context(), enrol.Request{User: current.User, Actor: current.User, TOTP: true})
+	link, e, err := web.Enrolments.Begin(r.Context(), enrol.Request{
+		User: current.User, Actor: current.User, TOTP: true, First: current.Stage == session.Password,
+	})
 	if errors.Is(err, directory.ErrTooManyDevices) {
 		return web.outcome(w, r, http.StatusConflict, outcomeTooMany)
 	}

@@ -13,7 +13,10 @@
 
   // Follow what happens elsewhere: the answer of a device.
   const live = document.querySelector("[data-events]");
-  const again = () => location.replace(live.dataset.then);
+  let leaving = false; // a form was sent: what it changes must not draw this page again
+  const again = () => {
+    if (!leaving) location.replace(live.dataset.then);
+  };
   if (live) {
     const source = new EventSource(live.dataset.events);
     source.addEventListener("change", again);
@@ -58,6 +61,7 @@
     form.addEventListener("submit", (event) => {
       if (form.dataset.sent) event.preventDefault();
       form.dataset.sent = "yes";
+      leaving = true;
     });
   }
   addEventListener("pageshow", (event) => {
