@@ -21,12 +21,18 @@ die() {
 [ -f FyneApp.toml ] || die "FyneApp.toml is missing: it holds the app's name, id and version"
 
 # package runs the fyne tool and moves what it made, which it leaves in the
-# folder of the sources, under the app's name and that ending.
+# folder of the sources, under the app's name and that ending. The tool also
+# counts its runs in FyneApp.toml; the file is given back as it was.
 package() {
-	local ending=$1
+	local ending=$1 kept status=0
 	shift
 	rm -rf ./*."$ending"
-	"$fyne" package --tags "$tags" "$@"
+	kept=$(mktemp)
+	cp FyneApp.toml "$kept"
+	"$fyne" package --tags "$tags" "$@" || status=$?
+	cat "$kept" >FyneApp.toml
+	rm "$kept"
+	[ "$status" -eq 0 ] || exit "$status"
 	mkdir -p build
 	for made in ./*."$ending"; do
 		[ -e "$made" ] || die "the fyne tool made no .$ending"

@@ -7,7 +7,8 @@
 #
 # Packages run under the race detector, but for those that draw with Fyne or
 # drive whole programs: there it would compile the OpenGL binding a second
-# time, and the packages below them have been raced already.
+# time, and the packages below them have been raced already. The checks of types
+# and of the model have one goroutine, and would only be slower.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -37,9 +38,10 @@ all) ;;
 	;;
 esac
 
-# A package is plain when it, or its tests, reach Fyne or stand in e2e.
+# A package is plain when it, or its tests, reach Fyne, or it stands in one of
+# these folders.
 list='{{.ImportPath}} {{join .Deps " "}} {{join .TestImports " "}} {{join .XTestImports " "}}'
-mapfile -t plain < <(go list -tags "$tags" -f "$list" ./... | awk '/ fyne\.io\/fyne\// || $1 ~ /\/e2e(\/|$)/ {print $1}')
+mapfile -t plain < <(go list -tags "$tags" -f "$list" ./... | awk '/ fyne\.io\/fyne\// || $1 ~ /\/(e2e|model|tools)(\/|$)/ {print $1}')
 mapfile -t raced < <(go list -tags "$tags" ./... | grep -vxF -f <(printf '%s\n' "${plain[@]:-none}"))
 
 failed=0
