@@ -467,12 +467,20 @@ func (a *App) purgeOld(ctx context.Context) {
 
 // used counts a use of an account, for the order by use.
 func (a *App) used(ctx context.Context, id string) {
-	err := a.changeEntry(ctx, id, func(e *entry) error {
-		e.Uses++
-		e.LastUsed = a.now()
-		return nil
-	})
-	if err != nil {
-		a.log.WarnContext(ctx, "use of an account not counted", slogAccount(id), slogError(err))
+	a.write.Lock()
+	defer a.write.Unlock()
+	a.mu.Lock()
+	x := a.index.clone()
+	a.mu.Unlock()
+	i := x.find(id)
+	if i < 0 {
+		return
 	}
+	x.Accounts[i].Uses++
+	x.Accounts[i].LastUsed = a.now()
+	if err := a.storeIndex(ctx, x); err != nil {
+		a.log.WarnContext(ctx, "use of an account not counted", slogAccount(id), slogError(err))
+		return
+	}
+	a.emit(AccountsChanged, id)
 }

@@ -83,6 +83,7 @@ type Config struct {
 	Desktop Desktop       // nil: no notifications and no clipboard
 	Connect Connector     // nil: Websocket
 	Broker  BrokerDialler // nil: BrokerHTTP
+	Backups BackupPlace   // nil: no automatic backups
 	Now     func() time.Time
 	KDF     keyring.KDF // cost of the lock's PIN; zero means keyring.DefaultKDF
 	// Claims changes what answers say of this device, past the app's own
@@ -132,6 +133,7 @@ type App struct {
 	refusals  map[string]int   // messages refused, by reason
 	drift     drift
 	clipboard clipboard
+	backups   backups
 
 	running atomic.Bool
 	poke    chan struct{} // tells Run to look again: a deadline or an account changed

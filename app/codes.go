@@ -109,6 +109,7 @@ func (a *App) advance(ctx context.Context, id string) (Code, error) {
 	if err := a.storeSecret(ctx, key, id, s); err != nil {
 		return Code{}, err
 	}
+	a.backupSoon()
 	code := Code{Text: text, Counter: counter}
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -155,7 +155,7 @@ func (a *App) changeHeld(ctx context.Context, change func(*index) error) error {
 	if err := a.storeIndex(ctx, x); err != nil {
 		return err
 	}
-	a.wake()
+	a.backupSoon()
 	a.emit(AccountsChanged, "")
 	return nil
 }

@@ -225,6 +225,9 @@ func (a *App) Erase(ctx context.Context) error {
 	if err := a.storeIndex(ctx, x); err != nil {
 		return err
 	}
+	if err := a.cfg.Keyring.Delete(ctx, backupItem); err != nil {
+		return fmt.Errorf("deleting the backups' passphrase: %w", err)
+	}
 	for _, e := range x.Accounts {
 		if err := a.cfg.Keyring.Delete(ctx, accountPrefix+e.ID); err != nil {
 			return fmt.Errorf("deleting an account's secret: %w", err)

@@ -18,8 +18,8 @@ func (a *App) Run(ctx context.Context) error {
 		return ErrRunning
 	}
 	defer a.running.Store(false)
-	var connections sync.WaitGroup
-	defer connections.Wait()
+	var work sync.WaitGroup
+	defer work.Wait()
 	defer a.stopLinks()
 	a.purgeOld(ctx)
 	timer := time.NewTimer(0)
@@ -31,7 +31,8 @@ func (a *App) Run(ctx context.Context) error {
 		case <-timer.C:
 		case <-a.poke:
 		}
-		a.reconcile(ctx, &connections)
+		a.reconcile(ctx, &work)
+		a.backupIfDue(ctx, &work)
 		if next := a.sweep(a.now()); next.IsZero() {
 			timer.Stop()
 		} else {
@@ -69,7 +70,7 @@ func (a *App) Wake() {
 // sweep does what is due, and gives the time of what is due next (zero: nothing).
 func (a *App) sweep(now time.Time) time.Time {
 	var next time.Time
-	for _, due := range []func(time.Time) time.Time{a.sweepPrompts, a.lockIdle, a.clearClipboard} {
+	for _, due := range []func(time.Time) time.Time{a.sweepPrompts, a.lockIdle, a.clearClipboard, a.nextBackup} {
 		if at := due(now); !at.IsZero() && (next.IsZero() || at.Before(next)) {
 			next = at
 		}

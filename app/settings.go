@@ -39,12 +39,11 @@ type Settings struct {
 	ShowNext         bool    `json:"show_next"`         // the next code too
 	ClipboardSeconds int     `json:"clipboard_seconds"` // until a copied code is cleared; 0 is never
 	Order            string  `json:"order"`
-	LockMinutes      int     `json:"lock_minutes"`     // idle time until the app locks itself; 0 is never
-	Raise            bool    `json:"raise"`            // bring the window up for a prompt
-	Notify           bool    `json:"notify"`           // tell the operating system of a prompt
-	BackupFolder     string  `json:"backup_folder"`    // "" is no automatic backups
-	BackupKeep       int     `json:"backup_keep"`      // versions to keep
-	BackupRecipient  string  `json:"backup_recipient"` // age public key; "" is the passphrase asked for
+	LockMinutes      int     `json:"lock_minutes"`  // idle time until the app locks itself; 0 is never
+	Raise            bool    `json:"raise"`         // bring the window up for a prompt
+	Notify           bool    `json:"notify"`        // tell the operating system of a prompt
+	BackupFolder     string  `json:"backup_folder"` // where automatic backups go; set by SetBackup, "" is none
+	BackupKeep       int     `json:"backup_keep"`   // versions to keep
 }
 
 // DefaultSettings are the choices before any are made.
@@ -78,8 +77,8 @@ func (s Settings) Validate() error {
 		return refuse("order must be manual, name or use")
 	case s.LockMinutes < 0 || s.LockMinutes > 24*60:
 		return refuse("the lock's idle time must be from 0 to 1440 minutes")
-	case len(s.BackupFolder) > 4096 || len(s.BackupRecipient) > 1024:
-		return refuse("the backup's folder or recipient is too long")
+	case len(s.BackupFolder) > 4096:
+		return refuse("the backup's folder is too long")
 	case s.BackupKeep < 1 || s.BackupKeep > 1000:
 		return refuse("the number of backups to keep must be from 1 to 1000")
 	}
