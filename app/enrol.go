@@ -33,6 +33,7 @@ const (
 	// enrolmentMemory is how long an enrolment whose outcome was lost, by a
 	// crash for instance, can still be completed.
 	enrolmentMemory = 7 * 24 * time.Hour
+	declineTime     = 3 * time.Second
 	maxDeviceName   = 64 // octets, as message allows
 	shortThumbprint = 16 // characters, in groups of four
 )
@@ -116,6 +117,7 @@ func (e *Enrolment) Confirm(ctx context.Context, name string) (Account, error) {
 	defer e.leave(l)
 	a.wake()
 	if err := e.wait(ctx, l, sealed); err != nil {
+		e.decline(ctx, l)
 		return Account{}, err
 	}
 	return a.Account(l.account)
@@ -178,6 +180,21 @@ func (e *Enrolment) wait(ctx context.Context, l *link, sealed string) error {
 			return ErrNoConnection
 		case <-ctx.Done():
 			return ctx.Err()
+		}
+	}
+}
+
+// decline says no where the person gave up with the number still to type: the
+// page need not wait until it expires.
+func (e *Enrolment) decline(ctx context.Context, l *link) {
+	if ctx.Err() == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), declineTime)
+	defer cancel()
+	for _, p := range e.app.Prompts() {
+		if p.Enrolling && p.State == PromptOpen && strings.HasPrefix(p.ID, l.account+".") {
+			_, _ = e.app.Answer(ctx, p.ID, Deny()) // what is not heard expires
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -247,5 +248,33 @@ func TestAnApprovalThatNobodyAnsweredEnrolsNothing(t *testing.T) {
 			t.Errorf("refusals are %v", d.Refusals())
 		}
 		_, _ = wait()
+	})
+}
+
+func TestGivingUpTellsThePage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDevice(t, phone)
+		defer d.start(t)()
+		v := newVerifier(t, d.relay)
+		e, _ := d.Begin(v.link.String())
+		ctx, giveUp := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() {
+			_, err := e.Confirm(ctx, "Alex's phone")
+			done <- err
+		}()
+		synctest.Wait()
+		challenge := d.Inbox().Current.Challenge.ID
+		giveUp()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+		if out := v.outcomes[challenge]; out.State != message.StateDenied || out.Reason != message.ReasonUser {
+			t.Errorf("the verifier was told %+v", out)
+		}
+		pass(time.Second)
+		if d.Inbox().Current != nil || len(d.links) != 0 {
+			t.Error("something is left of it")
+		}
 	})
 }
