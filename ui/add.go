@@ -64,7 +64,7 @@ func (u *UI) addPage() fyne.CanvasObject {
 }
 
 // rewrapped lays the page out anew after a text in it changed its height.
-func (u *UI) rewrapped() { u.root.Refresh() }
+func (u *UI) rewrapped() { u.root.relay() }
 
 // take opens a link from outside: the command line, another app, a drop.
 func (u *UI) take(text string) {
@@ -128,6 +128,7 @@ func (u *UI) confirmKeys(in app.Input) {
 		if len(in.Keys) == 0 {
 			add.Disable()
 		}
+		u.focusLater(add)
 		return u.framed(u.T("add.confirm.title"), append(content, add)...)
 	})
 }
@@ -416,7 +417,6 @@ func (u *UI) enrolPage(e *app.Enrolment) fyne.CanvasObject {
 	return page
 }
 
-// focusLater gives a widget the focus once its page is on the screen.
-func (u *UI) focusLater(w fyne.Focusable) {
-	u.cfg.Spawn(func() { u.do(func() { u.win.Canvas().Focus(w) }) })
-}
+// focusLater gives a widget the focus once the page that is being built is on
+// the screen.
+func (u *UI) focusLater(w fyne.Focusable) { u.focusNext = w }

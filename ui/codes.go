@@ -262,7 +262,7 @@ func (u *UI) copyCode(a app.Account) {
 	}
 	u.task(func(ctx context.Context) error { return u.core.Copy(ctx, a.ID) }, func(err error) {
 		switch {
-		case errors.Is(err, app.ErrNoCode) && a.Code.Period == 0:
+		case errors.Is(err, app.ErrPressNext):
 			u.nextCode(a)
 		case err != nil:
 			u.fail("codes.copy.failed", err)

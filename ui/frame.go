@@ -33,6 +33,16 @@ func (f *frame) set(objects ...fyne.CanvasObject) {
 	f.Refresh()
 }
 
+// relay lays everything out anew. Fyne skips what keeps its size, so the size
+// changes for a moment.
+func (f *frame) relay() {
+	for _, o := range f.objects {
+		o.Resize(f.Size().SubtractWidthHeight(0, 1))
+		o.Resize(f.Size())
+	}
+	f.Refresh()
+}
+
 // Resize implements fyne.CanvasObject.
 func (f *frame) Resize(size fyne.Size) {
 	changed := size != f.Size()

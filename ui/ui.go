@@ -52,9 +52,10 @@ type UI struct {
 	links   []string
 
 	codes     codesState
-	reader    Reader // of links, for as long as the user is adding
-	filter    string // of the activity
-	lockError string // what was wrong with the last PIN
+	reader    Reader         // of links, for as long as the user is adding
+	filter    string         // of the activity
+	focusNext fyne.Focusable // gets the focus when the page is on the screen
+	lockError string         // what was wrong with the last PIN
 	tray      *tray
 }
 
@@ -289,6 +290,10 @@ func (u *UI) rebuild() {
 	}
 	ground := canvas.NewRectangle(u.style.Ground)
 	u.root.set(container.NewStack(ground, content), u.toasts.layer())
+	if u.focusNext != nil && u.prompt == nil && len(u.sheets) == 0 {
+		u.win.Canvas().Focus(u.focusNext)
+	}
+	u.focusNext = nil
 	u.ticking.adjust()
 }
 

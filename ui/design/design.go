@@ -50,7 +50,7 @@ func alpha(c color.NRGBA, a uint8) color.NRGBA {
 func Light() Palette {
 	return Palette{
 		Ground: rgb(0xF5F4EF), Surface: rgb(0xFFFFFF), Raised: rgb(0xF3F2EC), Hover: rgb(0xFAF9F5),
-		Line: rgb(0xE5E2D9), Outline: rgb(0x8A918D), Ink: rgb(0x14211E), Muted: rgb(0x596560),
+		Line: rgb(0xE5E2D9), Outline: rgb(0x808884), Ink: rgb(0x14211E), Muted: rgb(0x596560),
 		Accent: rgb(0x0B6B5D), OnAccent: rgb(0xFFFFFF), AccentSoft: rgb(0xE1F1EC),
 		Amber: rgb(0x9A4B06), AmberSoft: rgb(0xFCEFD7),
 		Danger: rgb(0xB3261E), OnDanger: rgb(0xFFFFFF), DangerSoft: rgb(0xFCE9E6),

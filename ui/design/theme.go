@@ -76,7 +76,7 @@ func (t *Theme) Color(name fyne.ThemeColorName, _ fyne.ThemeVariant) color.Color
 	case theme.ColorNameShadow:
 		return p.Shadow
 	case theme.ColorNameScrollBarBackground:
-		return color.Transparent
+		return alpha(p.Line, 0x01) // all but nothing
 	}
 	variant := theme.VariantLight
 	if t.style.Dark {

@@ -41,7 +41,7 @@ func (e *Entry) AccessibilityLabel() string { return e.label }
 
 // Field is an entry under its label, with room for what is wrong with it.
 type Field struct {
-	*Column
+	Column
 	Entry *Entry
 	style *design.Style
 	error *Text
@@ -57,7 +57,9 @@ func NewField(style *design.Style, label, hint string, password bool) *Field {
 	if hint == "" {
 		f.hint.Hide()
 	}
-	f.Column = NewColumn(design.S1+2, NewText(style, Look{Points: design.Caption + 1, Bold: true, Colour: style.Ink}, label), f.Entry, f.hint, f.error)
+	f.gap = design.S1 + 2
+	f.objects = []fyne.CanvasObject{NewText(style, Look{Points: design.Caption + 1, Bold: true, Colour: style.Ink}, label), f.Entry, f.hint, f.error}
+	f.ExtendBaseWidget(f)
 	return f
 }
 
@@ -83,13 +85,15 @@ func (f *Field) Error() string {
 // NewProblem is a text that says what is wrong, and takes no room while nothing
 // is.
 func NewProblem(style *design.Style) *Problem {
-	p := &Problem{Text: NewText(style, Look{Points: design.Body - 1, Colour: style.Danger}, "")}
+	p := &Problem{}
+	p.style, p.look, p.width = style, Look{Points: design.Body - 1, Colour: style.Danger}, -1
+	p.ExtendBaseWidget(p)
 	p.Hide()
 	return p
 }
 
 // Problem is made by NewProblem.
-type Problem struct{ *Text }
+type Problem struct{ wrapped }
 
 // Set says what is wrong, or with "" that nothing is.
 func (p *Problem) Set(message string) {

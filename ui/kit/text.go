@@ -20,7 +20,10 @@ type Look struct {
 }
 
 // Text is text that wraps.
-type Text struct {
+type Text struct{ wrapped }
+
+// wrapped is what Text and Problem have in common.
+type wrapped struct {
 	widget.BaseWidget
 	style *design.Style
 	look  Look
@@ -32,13 +35,14 @@ type Text struct {
 
 // NewText makes a text.
 func NewText(style *design.Style, look Look, text string) *Text {
-	t := &Text{style: style, look: look, text: text, width: -1}
+	t := &Text{}
+	t.style, t.look, t.text, t.width = style, look, text, -1
 	t.ExtendBaseWidget(t)
 	return t
 }
 
 // SetText replaces the text.
-func (t *Text) SetText(text string) {
+func (t *wrapped) SetText(text string) {
 	if t.text == text {
 		return
 	}
@@ -47,11 +51,11 @@ func (t *Text) SetText(text string) {
 }
 
 // Text is what it says, without break marks.
-func (t *Text) Text() string { return Plain(t.text) }
+func (t *wrapped) Text() string { return Plain(t.text) }
 
-func (t *Text) textStyle() fyne.TextStyle { return fyne.TextStyle{Bold: t.look.Bold} }
+func (t *wrapped) textStyle() fyne.TextStyle { return fyne.TextStyle{Bold: t.look.Bold} }
 
-func (t *Text) wrap(width float32) []string {
+func (t *wrapped) wrap(width float32) []string {
 	if t.width != width {
 		size, style := t.style.Size(t.look.Points), t.textStyle()
 		t.lines = Wrap(t.text, width, func(s string) float32 { return fyne.MeasureText(s, size, style).Width })
@@ -60,18 +64,18 @@ func (t *Text) wrap(width float32) []string {
 	return t.lines
 }
 
-func (t *Text) lineHeight() float32 {
+func (t *wrapped) lineHeight() float32 {
 	return fyne.MeasureText("M", t.style.Size(t.look.Points), t.textStyle()).Height
 }
 
 // HeightFor implements Flowing.
-func (t *Text) HeightFor(width float32) float32 {
+func (t *wrapped) HeightFor(width float32) float32 {
 	n := float32(len(t.wrap(width)))
 	return n*t.lineHeight() + (n-1)*design.LineGap
 }
 
 // CreateRenderer implements fyne.Widget.
-func (t *Text) CreateRenderer() fyne.WidgetRenderer {
+func (t *wrapped) CreateRenderer() fyne.WidgetRenderer {
 	v := &renderer{}
 	v.layout = func(size fyne.Size) {
 		lines := t.wrap(size.Width)
@@ -100,7 +104,9 @@ func (t *Text) CreateRenderer() fyne.WidgetRenderer {
 	}
 	v.refresh = func() {
 		v.layout(t.Size())
-		canvas.Refresh(t)
+		for _, o := range v.objects {
+			o.Refresh()
+		}
 	}
 	return v
 }

@@ -1,0 +1,359 @@
+package ui
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/test"
+
+	"countersign/app"
+	"countersign/app/transfer"
+	"countersign/crypto/otp"
+)
+
+// runless is a broker that a test drives.
+type runless struct{ *fakeBroker }
+
+func (runless) Run(context.Context, func()) (app.Result, error) { return app.Result{}, nil }
+
+func TestSearchAsYouTypeAndEnterCopies(t *testing.T) {
+	b := phone(t)
+	b.typeOn("gith")
+	if len(b.codes.accounts) != 1 || b.codes.accounts[0].ID != "github" {
+		t.Fatalf("found %v", b.codes.accounts)
+	}
+	b.typeOn("", fyne.KeyReturn)
+	if strings.Join(b.core.copied, " ") != "github" {
+		t.Errorf("copied %v", b.core.copied)
+	}
+	b.typeOn("", fyne.KeyEscape)
+	if b.codes.query != "" || len(b.codes.accounts) != len(b.core.accounts) {
+		t.Errorf("Escape left the search %q", b.codes.query)
+	}
+}
+
+func TestTapCopiesAndSaysSo(t *testing.T) {
+	b := phone(t)
+	cell, ok := b.codes.deck.Cell(0)
+	if !ok {
+		t.Fatal("no first account")
+	}
+	test.Tap(cell.(*accountCell))
+	if strings.Join(b.core.copied, " ") != "contoso" || !strings.Contains(b.toasts.text, "30") {
+		t.Errorf("copied %v, said %q", b.core.copied, b.toasts.text)
+	}
+}
+
+func TestArrowsAndEnterReachEveryAccount(t *testing.T) {
+	b := phone(t)
+	b.codes.deck.FocusItem(0)
+	b.typeOn("", fyne.KeyDown, fyne.KeyReturn)
+	if strings.Join(b.core.copied, " ") != "github" {
+		t.Errorf("copied %v", b.core.copied)
+	}
+}
+
+func TestHiddenCodesAreCoveredAndCopiedWithoutShowing(t *testing.T) {
+	b := phone(t)
+	b.set(func(s *app.Settings) { s.Reveal = app.RevealTap })
+	text := func() string { c, _ := b.codes.deck.Cell(0); return c.(*accountCell).code.Text() }
+	if strings.ContainsAny(text(), "0123456789") {
+		t.Fatalf("shown: %q", text())
+	}
+	b.copyCode(b.core.accounts[0])
+	if len(b.core.copied) != 1 || strings.ContainsAny(text(), "0123456789") {
+		t.Errorf("copied %v, shown %q", b.core.copied, text())
+	}
+	b.reveal("contoso")
+	if text() != "730 114" {
+		t.Errorf("after revealing: %q", text())
+	}
+	b.forward(revealTime)
+	if strings.ContainsAny(text(), "0123456789") {
+		t.Errorf("still shown after %v: %q", revealTime, text())
+	}
+}
+
+func TestNextCodeIsShownCloseToTheEnd(t *testing.T) {
+	b := phone(t)
+	next := func() string { c, _ := b.codes.deck.Cell(0); return c.(*accountCell).next.Text() }
+	if next() != "" {
+		t.Errorf("6 s left: %q", next())
+	}
+	b.forward(2 * time.Second)
+	if next() != "551 928" {
+		t.Errorf("4 s left: %q", next())
+	}
+}
+
+func TestCounterAsksForTheNextCode(t *testing.T) {
+	b := phone(t)
+	b.copyCode(b.core.accounts[4])
+	if b.core.codes["counter"].Text != "755224" {
+		t.Error("no next code was asked for")
+	}
+}
+
+func TestTrashAndUndo(t *testing.T) {
+	b := phone(t)
+	b.remove(b.core.accounts[1])
+	if len(b.core.trash) != 1 || b.toasts.action != b.T("action.undo") {
+		t.Fatalf("trash %v, toast offers %q", b.core.trash, b.toasts.action)
+	}
+	b.toasts.onTap()
+	if len(b.core.trash) != 0 || len(b.core.accounts) != 7 {
+		t.Error("not undone")
+	}
+}
+
+func TestEditKeepsGroupsApart(t *testing.T) {
+	if got := strings.Join(splitGroups(" Work, บ้าน ,,Work,"), "|"); got != "Work|บ้าน" {
+		t.Errorf("groups %q", got)
+	}
+}
+
+func TestLinkFromTheCommandLineAsksFirst(t *testing.T) {
+	core := populated(t)
+	core.input = app.Input{Enrolment: &app.Enrolment{Organisation: "Contoso", RelayHost: "relay.contoso.example"}}
+	confirmed := 0
+	core.confirm = func() (app.Account, error) {
+		confirmed++
+		return core.accounts[0], nil
+	}
+	b := newBench(t, core, options{language: "en", phone: true, links: []string{"countersign://enrol?v=1"}})
+	if confirmed != 0 {
+		t.Fatal("a link enrolled by itself")
+	}
+	b.typeOn("", fyne.KeyReturn) // the focus is on the button
+	if confirmed != 1 || len(b.pages) != 0 {
+		t.Errorf("confirmed %d times, %d pages left", confirmed, len(b.pages))
+	}
+}
+
+func TestEnrolmentThatFailsSaysWhatToDo(t *testing.T) {
+	core := populated(t)
+	core.input = app.Input{Enrolment: &app.Enrolment{Organisation: "Contoso"}}
+	core.confirm = func() (app.Account, error) { return app.Account{}, app.ErrLinkUsed }
+	b := newBench(t, core, options{language: "en", phone: true, links: []string{"countersign://enrol?v=1"}})
+	b.typeOn("", fyne.KeyReturn)
+	if len(b.pages) != 1 {
+		t.Error("the page went away with its error")
+	}
+	if !shows(b, b.T("error.link_used")) {
+		t.Error("no reason on the screen")
+	}
+}
+
+// shows reports whether a text is on the screen.
+func shows(b *bench, text string) bool {
+	root := b.win.Content()
+	if top := b.win.Canvas().Overlays().Top(); top != nil {
+		root = top
+	}
+	for _, o := range test.LaidOutObjects(root) {
+		if said, ok := o.(interface{ Text() string }); ok && o.Visible() && said.Text() == text {
+			return true
+		}
+	}
+	return false
+}
+
+func TestLinkWaitsForTheUnlock(t *testing.T) {
+	core := populated(t)
+	core.lock = app.LockState{Set: true, Locked: true, TriesLeft: 10}
+	core.input = app.Input{Keys: []otp.Key{otp.NewTOTP("Shop", "me")}}
+	b := newBench(t, core, options{language: "en", phone: true, links: []string{"otpauth://totp/x"}})
+	if len(core.read) != 0 {
+		t.Fatal("read while locked")
+	}
+	if err := core.Unlock(t.Context(), "1234"); err != nil {
+		t.Fatal(err)
+	}
+	if len(core.read) != 1 || len(b.pages) != 1 {
+		t.Errorf("read %v, %d pages", core.read, len(b.pages))
+	}
+}
+
+func TestRefusedLinkIsExplained(t *testing.T) {
+	core := populated(t)
+	core.inputErr = app.ErrUnreadable
+	b := newBench(t, core, options{language: "sv", phone: true, links: []string{"http://nonsense"}})
+	if len(b.sheets) != 1 || !shows(b, b.T("error.unreadable")) {
+		t.Error("the refusal is not on the screen")
+	}
+}
+
+func TestLockCoversSecretsAndUnlocks(t *testing.T) {
+	b := phone(t)
+	b.core.lock = app.LockState{Set: true, TriesLeft: 10}
+	b.openDetails("contoso")
+	b.openMenu(b.core.accounts[0])
+	b.core.Lock()
+	if len(b.pages) != 0 || len(b.sheets) != 0 || b.codes.deck != nil {
+		t.Fatal("something secret is left on the screen")
+	}
+	b.core.unlockErr = app.ErrWrongPIN
+	b.typeOn("9999", fyne.KeyReturn)
+	if !strings.Contains(b.lockError, "10") {
+		t.Errorf("said %q", b.lockError)
+	}
+	b.core.unlockErr = nil
+	b.typeOn("1234", fyne.KeyReturn)
+	if b.codes.deck == nil || strings.Join(b.core.unlocked, " ") != "9999 1234" {
+		t.Errorf("tried %v; open %v", b.core.unlocked, b.codes.deck != nil)
+	}
+}
+
+func TestNoKeyringOffersTheSealedFileAndNothingElse(t *testing.T) {
+	boot := &fakeBoot{core: populated(t), err: ErrNoKeyring, passphrase: "correct horse"}
+	b := newBenchOver(t, boot, options{language: "en", phone: true})
+	test.Tap(button(t, b, b.T("keyring.file")))
+	b.typeOn("correct horse", fyne.KeyReturn)
+	b.typeOn("correct house", fyne.KeyReturn)
+	if b.UI.core != nil {
+		t.Fatal("two passphrases that differ were taken")
+	}
+}
+
+func TestSealedFileIsOpenedWithItsPassphrase(t *testing.T) {
+	boot := &fakeBoot{core: populated(t), sealed: true, passphrase: "correct horse"}
+	b := newBenchOver(t, boot, options{language: "en", phone: true})
+	b.typeOn("wrong horse", fyne.KeyReturn)
+	if b.UI.core != nil || !shows(b, b.T("error.passphrase")) {
+		t.Fatal("a wrong passphrase opened it, or nothing was said")
+	}
+	b.typeOn("", fyne.KeyBackspace)
+	for range "wrong horse" {
+		b.typeOn("", fyne.KeyBackspace)
+	}
+	b.typeOn("correct horse", fyne.KeyReturn)
+	if b.UI.core == nil {
+		t.Error("the right passphrase did not open it")
+	}
+}
+
+func TestAnErrorAtStartNeverBeginsAnew(t *testing.T) {
+	boot := &fakeBoot{core: populated(t), err: errFake}
+	b := newBenchOver(t, boot, options{language: "en", phone: true})
+	if b.UI.core != nil || !shows(b, errFake.Error()) {
+		t.Fatal("the error is not on the screen")
+	}
+	boot.err = nil
+	test.Tap(button(t, b, b.T("action.retry")))
+	if b.UI.core == nil {
+		t.Error("could not try again")
+	}
+}
+
+func TestLanguageAndThemeChangeWhileRunning(t *testing.T) {
+	b := phone(t)
+	b.goTo(sectionSettings)
+	b.set(func(s *app.Settings) { s.Language, s.Theme = "th", app.ThemeDark })
+	if b.T("nav.settings") != "การตั้งค่า" || !b.style.Dark {
+		t.Errorf("settings reads %q, dark %v", b.T("nav.settings"), b.style.Dark)
+	}
+}
+
+func TestClockStopsWhenNothingShowsTime(t *testing.T) {
+	b := phone(t)
+	if !b.ticking.running {
+		t.Fatal("codes do not tick")
+	}
+	b.goTo(sectionSettings)
+	if b.ticking.running {
+		t.Error("ticks behind the settings")
+	}
+	b.goTo(sectionCodes)
+	b.hidden = true
+	b.ticking.adjust()
+	if b.ticking.running {
+		t.Error("ticks while hidden")
+	}
+	b.core.show(prompt("p1"), 0)
+	if !b.ticking.running || b.hidden {
+		t.Error("a prompt does not tick, or did not raise the window")
+	}
+}
+
+func TestNarrowWindowHasThePhonesLayout(t *testing.T) {
+	b := newBench(t, populated(t), options{language: "en"})
+	b.cfg.Layout = app.LayoutAuto
+	b.win.Resize(fyne.NewSize(420, 740))
+	if !b.phone {
+		t.Error("a narrow window has the desktop's layout")
+	}
+	b.win.Resize(fyne.NewSize(1000, 740))
+	if b.phone {
+		t.Error("a wide window has the phone's layout")
+	}
+}
+
+func TestCodesAreSpaced(t *testing.T) {
+	for code, want := range map[string]string{"12345": "12345", "123456": "123 456", "1234567": "123 4567", "12345678": "1234 5678", "123456789": "123 456 789", "1234567890": "123 456 7890", "R7K2P": "R7K2P"} {
+		if got := spaced(code); got != want {
+			t.Errorf("spaced(%q) = %q, want %q", code, got, want)
+		}
+	}
+}
+
+func TestManualEntryMakesAStrictLink(t *testing.T) {
+	for rule, c := range map[string]struct {
+		form manual
+		want otp.Key
+	}{
+		"by time": {manual{issuer: "Kaffe & Té", name: "zoë@x.example", secret: "jbsw y3dp-ehpk 3pxp", kind: "totp", algorithm: "SHA256", digits: "8", period: "60"},
+			otp.Key{Type: otp.TOTP, Issuer: "Kaffe & Té", Name: "zoë@x.example", Algorithm: "SHA256", Digits: 8, Period: 60}},
+		"by counter": {manual{name: "zoe", secret: "JBSWY3DPEHPK3PXP", kind: "hotp", algorithm: "SHA1", digits: "6"},
+			otp.Key{Type: otp.HOTP, Name: "zoe", Algorithm: "SHA1", Digits: 6}},
+	} {
+		t.Run(rule, func(t *testing.T) {
+			got, err := otp.ParseURI(c.form.link())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Type != c.want.Type || got.Issuer != c.want.Issuer || got.Name != c.want.Name || got.Algorithm != c.want.Algorithm || got.Digits != c.want.Digits || got.Period != c.want.Period {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+	if _, err := otp.ParseURI(manual{name: "x", secret: "not base32!", kind: "totp", algorithm: "SHA1", digits: "6", period: "30"}.link()); err == nil {
+		t.Error("a wrong secret was taken")
+	}
+	if k, err := otp.ParseURI(manual{issuer: "Steam", name: "zoe", secret: "JBSWY3DPEHPK3PXP", kind: "steam"}.link()); err != nil || k.Type != otp.Steam {
+		t.Errorf("Steam: %v, %v", k.Type, err)
+	}
+}
+
+func TestImportPlan(t *testing.T) {
+	here := transfer.Entry{Key: otp.NewTOTP("A", "a"), Note: "mine"}
+	entries := []transfer.Entry{{Key: otp.NewTOTP("New", "n")}, {Key: otp.NewTOTP("A", "a"), Groups: []string{"g"}}, {Key: otp.NewTOTP("New", "n")}}
+	matches := []transfer.Match{{}, {Kind: transfer.SameSecret}, {Kind: transfer.SameSecret, InFile: true}}
+	for choice, want := range map[string]int{duplicatesSkip: 1, duplicatesMerge: 2, duplicatesReplace: 2} {
+		got := plan(entries, matches, []transfer.Entry{here}, []string{"id"}, choice)
+		if len(got) != want {
+			t.Errorf("%s: %d additions, want %d", choice, len(got), want)
+		}
+		if want == 2 && got[1].Replace != "id" {
+			t.Errorf("%s: replaces %q", choice, got[1].Replace)
+		}
+		if choice == duplicatesMerge && got[1].Details.Note != "mine" {
+			t.Error("merging lost the note")
+		}
+	}
+}
+
+func TestExplainHasWordsForEveryReason(t *testing.T) {
+	b := phone(t)
+	for _, r := range reasons() {
+		if got := b.explain(errors.Join(r.err)); got != b.T(r.key) || got == r.key {
+			t.Errorf("%v reads %q", r.err, got)
+		}
+	}
+	if got := b.explain(errFake); got != errFake.Error() {
+		t.Errorf("another error reads %q", got)
+	}
+}
