@@ -19,6 +19,7 @@ import (
 	"countersign/crypto/relayurl"
 	"countersign/relay"
 	"countersign/verifier"
+	"countersign/verifier/adfs"
 	"countersign/verifier/api"
 	"countersign/verifier/directory"
 	"countersign/verifier/graph"
@@ -174,6 +175,9 @@ func (s *server) handler() (http.Handler, error) {
 	api.New(api.Config{
 		Store: v.Store, Directory: v.Directory, Tenant: v.Tenant, Challenges: v.Challenges, Middleware: wrap,
 		Broker: s.web, BehindProxy: s.listen.behind, Now: time.Now, Logger: s.logger,
+	}).Mount(mux)
+	adfs.New(adfs.Config{
+		Store: v.Store, Directory: v.Directory, Challenges: v.Challenges, Middleware: wrap, Now: time.Now, Logger: s.logger,
 	}).Mount(mux)
 	policies := graph.New(graph.Config{
 		Policies: v.Rules, Authorize: s.authorize, PublicURL: s.listen.url.String(), Now: time.Now, Logger: s.logger,

@@ -1,0 +1,325 @@
+package adfs
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"countersign/message"
+	"countersign/verifier/challenge"
+	"countersign/verifier/directory"
+	"countersign/verifier/policy"
+	"countersign/verifier/rest"
+	"countersign/verifier/store"
+)
+
+// session is what is remembered beside the challenge, whose id it has.
+type session struct {
+	Client string `json:"client"`
+	LCID   int    `json:"lcid,omitzero"`
+	Told   bool   `json:"told,omitzero"` // the outcome was given out
+}
+
+// The buckets of this package. The second orders sessions by when they may be
+// forgotten: keyOf.
+var (
+	sessions = store.NewBucket[session]("adfs_session")
+	ends     = store.NewBucket[string]("adfs_session_end")
+)
+
+func keyOf(end time.Time, id string) string { return fmt.Sprintf("%020d/%s", end.UnixNano(), id) }
+
+// keepFor is how long after its challenge a session is remembered, so that a
+// second reading of the outcome is told from a session that never was.
+const keepFor = time.Hour
+
+// Limits of what a request may hold, in octets.
+const (
+	maxUPN     = 128
+	maxText    = 256
+	maxVersion = 64
+	maxCode    = 16
+	maxID      = 64
+)
+
+// startBody is what POST /sessions takes.
+type startBody struct {
+	UPN            string `json:"upn"`
+	AdapterVersion string `json:"adapter_version"`
+	ClientIP       string `json:"client_ip"`
+	RelyingParty   string `json:"relying_party"`
+	LCID           int    `json:"lcid"`
+}
+
+func (b startBody) request(client directory.Client) (challenge.Request, error) {
+	req := challenge.Request{User: b.UPN, Client: client}
+	switch {
+	case b.UPN == "" || !text(b.UPN, maxUPN):
+		return req, rest.Invalid(`The member "upn" must be the user's name, 1 to %d bytes.`, maxUPN)
+	case !text(b.AdapterVersion, maxVersion):
+		return req, rest.Invalid(`The member "adapter_version" must have at most %d bytes.`, maxVersion)
+	case !text(b.RelyingParty, maxText):
+		return req, rest.Invalid(`The member "relying_party" must have at most %d bytes.`, maxText)
+	case b.LCID < 0 || b.LCID > 0xfffff:
+		return req, rest.Invalid(`The member "lcid" must be a Windows language code, such as 1033.`)
+	}
+	if b.ClientIP != "" {
+		address, err := netip.ParseAddr(b.ClientIP)
+		if err != nil {
+			return req, rest.Invalid(`The member "client_ip" must be an IP address.`)
+		}
+		req.Context.IP = address.Unmap().WithZone("").String()
+	}
+	req.Context.App = b.RelyingParty
+	return req, nil
+}
+
+// sessionBody is a session as the adapter may see it.
+type sessionBody struct {
+	ID        string            `json:"id"`
+	Mode      policy.Experience `json:"mode"`
+	Number    string            `json:"number,omitempty"`
+	State     challenge.State   `json:"state"`
+	Reason    string            `json:"reason,omitempty"`
+	Message   string            `json:"message,omitempty"` // for the user, in their language, of an outcome that denies
+	ExpiresAt time.Time         `json:"expires_at"`
+}
+
+func view(c challenge.Challenge, lcid int) sessionBody {
+	b := sessionBody{
+		ID: c.ID, Mode: c.Experience, State: c.State, Reason: c.Reason,
+		ExpiresAt: c.ExpiresAt.UTC().Truncate(time.Millisecond),
+	}
+	switch c.State {
+	case challenge.Pending:
+		b.Number = c.Number
+	case challenge.Approved:
+	case challenge.Denied, challenge.Expired, challenge.Cancelled:
+		b.Message = outcomeText(c.State, c.Reason).in(lcid)
+	}
+	return b
+}
+
+// start is POST /sessions.
+func (a *Adapter) start(w http.ResponseWriter, r *http.Request, client directory.Client) error {
+	var body startBody
+	if err := rest.Decode(w, r, &body); err != nil {
+		return err
+	}
+	req, err := body.request(client)
+	if err != nil {
+		return err
+	}
+	c, err := a.Challenges.Start(r.Context(), req)
+	var refusal *challenge.Refusal
+	if errors.As(err, &refusal) {
+		return refused(refusal, body.LCID)
+	}
+	if err != nil {
+		return err
+	}
+	if c.Experience == policy.None {
+		return &rest.Problem{
+			Status: http.StatusForbidden, Code: c.Reason, Title: "The sign-in is refused",
+			Detail: outcomeText(challenge.Denied, c.Reason).in(body.LCID),
+		}
+	}
+	err = a.Store.Update(r.Context(), func(tx store.Tx) error {
+		if err := a.forget(tx); err != nil {
+			return err
+		}
+		if err := ends.Put(tx, keyOf(c.ExpiresAt.Add(keepFor), c.ID), c.ID); err != nil {
+			return err
+		}
+		return sessions.Put(tx, c.ID, session{Client: client.ID, LCID: body.LCID})
+	})
+	if err != nil {
+		return err
+	}
+	a.Logger.DebugContext(r.Context(), "an AD FS session began", "client", client.ID, "adapter_version", body.AdapterVersion, "mode", string(c.Experience))
+	w.Header().Set("Location", "/adfs/v1/sessions/"+c.ID)
+	return rest.JSON(w, http.StatusCreated, view(c, body.LCID))
+}
+
+// forgetEach is how many old sessions a start clears away at most.
+const forgetEach = 16
+
+func (a *Adapter) forget(tx store.Tx) error {
+	now := keyOf(a.Now(), "")
+	old := map[string]string{}
+	err := ends.Scan(tx, store.Range{Limit: forgetEach}, func(key, id string) error {
+		if key >= now {
+			return store.Stop
+		}
+		old[key] = id
+		return nil
+	})
+	for key, id := range old {
+		err = errors.Join(err, ends.Delete(tx, key), sessions.Delete(tx, id))
+	}
+	return err
+}
+
+// get is GET /sessions/{id}.
+func (a *Adapter) get(w http.ResponseWriter, r *http.Request, client directory.Client) error {
+	wait, err := rest.Wait(r)
+	if err != nil {
+		return err
+	}
+	s, err := a.session(r, client)
+	if err != nil {
+		return err
+	}
+	c, err := a.Challenges.Get(r.Context(), client.ID, pathID(r), wait)
+	if err != nil {
+		return problem(err, s.LCID)
+	}
+	return a.tell(w, r, c)
+}
+
+// code is POST /sessions/{id}/otp.
+func (a *Adapter) code(w http.ResponseWriter, r *http.Request, client directory.Client) error {
+	var body struct {
+		Code string `json:"code"`
+	}
+	if err := rest.Decode(w, r, &body); err != nil {
+		return err
+	}
+	body.Code = strings.TrimSpace(body.Code)
+	if body.Code == "" || !text(body.Code, maxCode) {
+		return rest.Invalid(`The member "code" must be the code that the authenticator shows.`)
+	}
+	s, err := a.session(r, client)
+	if err != nil {
+		return err
+	}
+	c, err := a.Challenges.Code(r.Context(), client.ID, pathID(r), body.Code)
+	if err != nil {
+		return problem(err, s.LCID)
+	}
+	return a.tell(w, r, c)
+}
+
+// cancel is DELETE /sessions/{id}.
+func (a *Adapter) cancel(w http.ResponseWriter, r *http.Request, client directory.Client) error {
+	s, err := a.session(r, client)
+	if err != nil {
+		return err
+	}
+	c, err := a.Challenges.Cancel(r.Context(), client.ID, pathID(r))
+	if err != nil {
+		return problem(err, s.LCID)
+	}
+	if c.State == challenge.Approved {
+		// Settled before it was cancelled: nobody is to read that any more.
+		if _, err := a.once(r, c); err != nil {
+			return err
+		}
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// tell gives a session's state, and an outcome once: the second to read an
+// approval could be signing in somebody else.
+func (a *Adapter) tell(w http.ResponseWriter, r *http.Request, c challenge.Challenge) error {
+	s, err := a.once(r, c)
+	if err != nil {
+		return err
+	}
+	return rest.JSON(w, http.StatusOK, view(c, s.LCID))
+}
+
+// once marks a settled session as told, on disk, before it is.
+func (a *Adapter) once(r *http.Request, c challenge.Challenge) (session, error) {
+	var s session
+	err := a.Store.Update(r.Context(), func(tx store.Tx) (err error) {
+		if s, err = sessions.Get(tx, c.ID); err != nil || !c.Final() {
+			return err
+		}
+		if s.Told {
+			return told()
+		}
+		s.Told = true
+		return sessions.Put(tx, c.ID, s)
+	})
+	return s, err
+}
+
+// session finds the session in the path; another client's is none.
+func (a *Adapter) session(r *http.Request, client directory.Client) (session, error) {
+	var s session
+	err := a.Store.View(r.Context(), func(tx store.Tx) (err error) {
+		s, err = sessions.Get(tx, pathID(r))
+		return err
+	})
+	switch {
+	case errors.Is(err, store.ErrNotFound), err == nil && s.Client != client.ID:
+		return session{}, &rest.Problem{
+			Status: http.StatusNotFound, Code: rest.CodeNotFound, Title: "There is no such session",
+			Detail: "It never was, or it is another client's.",
+		}
+	case err == nil && s.Told:
+		return session{}, told()
+	}
+	return s, err
+}
+
+// pathID is the id in the path; one that can be none is looked up as one that
+// nothing has.
+func pathID(r *http.Request) string {
+	id := r.PathValue("id")
+	if id == "" || !text(id, maxID) {
+		return "-"
+	}
+	return id
+}
+
+// text takes text on one line of at most so many octets.
+func text(s string, most int) bool {
+	return len(s) <= most && utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
+}
+
+// told is the problem of an outcome that was given out before.
+func told() error {
+	return &rest.Problem{
+		Status: http.StatusGone, Code: "already_told", Title: "The outcome was given out before",
+		Detail: "It is good for one sign-in. Start another session.",
+	}
+}
+
+// problem says what a sign-in's error means to the adapter and its user.
+func problem(err error, lcid int) error {
+	switch {
+	case errors.Is(err, challenge.ErrUnknown):
+		return &rest.Problem{Status: http.StatusNotFound, Code: rest.CodeNotFound, Title: "There is no such session", Err: err}
+	case errors.Is(err, challenge.ErrWrongCode):
+		return &rest.Problem{Status: http.StatusUnprocessableEntity, Code: "wrong_code", Title: "The code is wrong", Detail: wrongCode.in(lcid)}
+	case errors.Is(err, challenge.ErrNotTOTP):
+		return &rest.Problem{Status: http.StatusConflict, Code: "no_code_expected", Title: "This session takes no code"}
+	case errors.Is(err, challenge.ErrSettled):
+		return &rest.Problem{Status: http.StatusConflict, Code: "already_settled", Title: "This session is settled", Detail: "Read its outcome, or start another."}
+	}
+	return err
+}
+
+// refused says why a start was not allowed.
+func refused(r *challenge.Refusal, lcid int) error {
+	p := &rest.Problem{Status: http.StatusTooManyRequests, Code: r.Code, Title: "The sign-in may not start", RetryAfter: r.RetryAfter}
+	switch r.Code {
+	case challenge.RefusedPending:
+		p.Status, p.Detail = http.StatusConflict, pendingText.in(lcid)
+	case challenge.RefusedLocked, challenge.RefusedTOTP:
+		p.Status, p.Detail = http.StatusLocked, outcomeText(challenge.Denied, message.ReasonLocked).in(lcid)
+	case challenge.RefusedBlocked:
+		p.Status, p.Detail = http.StatusForbidden, outcomeText(challenge.Denied, message.ReasonReported).in(lcid)
+	default:
+		p.Detail = tooManyText.in(lcid)
+	}
+	return p
+}
