@@ -477,3 +477,23 @@ func TestAPromptLivesNoLongerThanItsChallenge(t *testing.T) {
 		}
 	}
 }
+
+func TestTheQueueIsBoundedOverAllOrganisations(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, v, _ := enrolled(t, phone)
+		verifiers := []*fakeVerifier{v}
+		for range maxAllPrompts / maxOpenPrompts {
+			other := newVerifier(t, d.relay)
+			enrolWith(t, d, other)
+			verifiers = append(verifiers, other)
+		}
+		for range maxOpenPrompts {
+			for _, v := range verifiers {
+				v.ask()
+			}
+		}
+		if n := len(d.Prompts()); n != maxAllPrompts {
+			t.Errorf("%d prompts", n)
+		}
+	})
+}
