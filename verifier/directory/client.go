@@ -150,6 +150,9 @@ func (d *Directory) AddClient(tx store.Tx, n NewClient) (c Client, key string, e
 		d.clientNames.Put(tx, strings.ToLower(c.Name), c.ID),
 		d.clientKeys.Put(tx, c.KeyHash, c.ID),
 	)
+	if c.RADIUS != nil {
+		err = errors.Join(err, d.clientAddrs.Put(tx, c.RADIUS.Address.String(), c.ID))
+	}
 	if err != nil {
 		return Client{}, "", fmt.Errorf("directory: adding a client: %w", err)
 	}
@@ -213,17 +216,11 @@ func (d *Directory) ClientByName(tx store.Tx, name string) (Client, error) {
 
 // ClientByAddress gives the RADIUS client of an address, or ErrUnknownClient.
 func (d *Directory) ClientByAddress(tx store.Tx, address netip.Addr) (Client, error) {
-	address = address.Unmap()
-	clients, err := d.ListClients(tx)
-	if err != nil {
+	id, err := d.clientAddrs.Get(tx, address.Unmap().String())
+	if err := unknown(err, ErrUnknownClient, "finding a client"); err != nil {
 		return Client{}, err
 	}
-	for _, c := range clients {
-		if c.RADIUS != nil && c.RADIUS.Address == address {
-			return c, nil
-		}
-	}
-	return Client{}, ErrUnknownClient
+	return d.ClientByID(tx, id)
 }
 
 // ListClients gives all clients, in the order of their ids.
@@ -243,6 +240,9 @@ func (d *Directory) RemoveClient(tx store.Tx, id string) error {
 		d.clientNames.Delete(tx, strings.ToLower(c.Name)),
 		d.clientKeys.Delete(tx, c.KeyHash),
 	)
+	if c.RADIUS != nil {
+		err = errors.Join(err, d.clientAddrs.Delete(tx, c.RADIUS.Address.String()))
+	}
 	if err != nil {
 		return fmt.Errorf("directory: removing a client: %w", err)
 	}

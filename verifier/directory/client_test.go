@@ -82,6 +82,8 @@ func TestRADIUSClients(t *testing.T) {
 	})
 	again := radiusClient("::ffff:192.0.2.1")
 	f.refused("a second client of an address", directory.ErrExists, func(tx store.Tx) error { _, _, err := f.AddClient(tx, again); return err })
+	f.update(func(tx store.Tx) error { return f.RemoveClient(tx, c.ID) })
+	f.addClient(again) // the address is free again
 }
 
 func TestClientsAreRefusedWith(t *testing.T) {

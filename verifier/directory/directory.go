@@ -87,6 +87,7 @@ type buckets struct {
 	clients     store.Bucket[Client]
 	clientNames store.Bucket[string] // folded name → id
 	clientKeys  store.Bucket[string] // hash of the key → id
+	clientAddrs store.Bucket[string] // address of a RADIUS client → id
 	adminTokens store.Bucket[adminToken]
 	groups      store.Bucket[Group]
 	groupNames  store.Bucket[string] // folded name → id
@@ -107,6 +108,7 @@ func newBuckets() buckets {
 		clients:     store.NewBucket[Client]("clients"),
 		clientNames: store.NewBucket[string]("client_names"),
 		clientKeys:  store.NewBucket[string]("client_keys"),
+		clientAddrs: store.NewBucket[string]("client_addresses"),
 		adminTokens: store.NewBucket[adminToken]("admin_tokens"),
 		groups:      store.NewBucket[Group]("groups"),
 		groupNames:  store.NewBucket[string]("group_names"),

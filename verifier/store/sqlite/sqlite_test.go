@@ -29,6 +29,8 @@ func open(ctx context.Context, path string) (store.Store, error) { return sqlite
 
 func TestConformance(t *testing.T) { storetest.Test(t, open) }
 
+func TestModel(t *testing.T) { storetest.TestModel(t, open) }
+
 func TestNothingAcknowledgedIsLostToKill(t *testing.T) { storetest.TestKill(t, open, 8) }
 
 func mustOpen(t testing.TB, path string) store.Store {
