@@ -49,7 +49,7 @@ func (s *Sheet) CreateRenderer() fyne.WidgetRenderer {
 	scrim := canvas.NewRectangle(s.style.Scrim)
 	s.ground = plate(design.RadiusL + 4)
 	s.ground.FillColor = s.style.Surface
-	s.ground.Shadow = canvas.Shadow{Color: s.style.Shadow, BlurRadius: 40, Offset: fyne.NewPos(0, 12)}
+	s.ground.Shadow = canvas.Shadow{Color: s.style.Shadow, BlurRadius: 24, Offset: fyne.NewPos(0, 10)}
 	catch := &catcher{}
 	catch.ExtendBaseWidget(catch)
 	v := &renderer{objects: []fyne.CanvasObject{scrim, s.ground, catch, s.body}}
