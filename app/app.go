@@ -18,12 +18,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"countersign/app/transfer"
 	"countersign/crypto/keyring"
 	"countersign/message"
 )
@@ -134,6 +136,7 @@ type App struct {
 	drift     drift
 	clipboard clipboard
 	backups   backups
+	encrypt   func(ctx context.Context, dst io.Writer, entries []transfer.Entry, passphrase string, now time.Time) error
 
 	running atomic.Bool
 	poke    chan struct{} // tells Run to look again: a deadline or an account changed
@@ -167,7 +170,7 @@ func New(cfg Config) (*App, error) {
 		settings: DefaultSettings(),
 		secrets:  map[string]secret{}, missing: map[string]error{}, shown: map[string]Code{},
 		links: map[string]*link{}, refusals: map[string]int{},
-		poke: make(chan struct{}, 1),
+		poke: make(chan struct{}, 1), encrypt: transfer.WriteEncrypted,
 	}, nil
 }
 

@@ -177,7 +177,7 @@ func (a *App) writeBackup(ctx context.Context, folder, passphrase string) error 
 	}
 	versions := backup.Versions{Folder: a.cfg.Backups(folder), Prefix: backupPrefix, Keep: a.Settings().BackupKeep, Now: a.now}
 	version, err := versions.Write(ctx, func(w io.Writer) error {
-		return transfer.WriteEncrypted(ctx, w, entries, passphrase, a.now())
+		return a.encrypt(ctx, w, entries, passphrase, a.now())
 	})
 	if err != nil {
 		return fmt.Errorf("writing the backup: %w", err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"slices"
@@ -14,6 +15,7 @@ import (
 
 	"countersign/app/transfer"
 	"countersign/crypto/backup"
+	"countersign/crypto/keyring"
 )
 
 // shelf is a folder in memory.
@@ -71,14 +73,59 @@ func (s *shelf) setFail(err error) {
 	s.fail = err
 }
 
-func TestAutomaticBackupsRestore(t *testing.T) {
+func withBackups(t *testing.T) (*device, *shelf) {
+	t.Helper()
+	folder := &shelf{files: map[string][]byte{}}
+	d := newDevice(t, phone, func(c *Config) { c.Backups = func(string) backup.Folder { return folder } })
+	return d, folder
+}
+
+func TestABackupRestoresEveryKey(t *testing.T) {
+	d, folder := withBackups(t)
+	d.open(t)
+	mustAdd(t, d, totpKey("GitHub", "alex"), hotpKey(7))
+	if err := d.SetBackup(t.Context(), "/media/stick", "correct horse"); err != nil {
+		t.Fatal(err)
+	}
+	names, _ := folder.Names(t.Context())
+	if len(names) != 1 {
+		t.Fatal(names)
+	}
+	importer := transfer.NewImporter()
+	result, err := importer.Read(t.Context(), folder.files[names[0]], "", transfer.Options{
+		Password: func(context.Context, transfer.Challenge) (string, error) { return "correct horse", nil },
+	})
+	if err != nil || len(result.Entries) != 2 {
+		t.Fatalf("%d entries, %v", len(result.Entries), err)
+	}
+	want, _ := d.Export()
+	for i, e := range result.Entries {
+		if e.Key != want[i].Key {
+			t.Errorf("entry %d is another key", i)
+		}
+	}
+	if err := d.SetBackup(t.Context(), "/media/stick", "short"); !errors.Is(err, backup.ErrWeakPassphrase) {
+		t.Errorf("a weak passphrase: %v", err)
+	}
+}
+
+func TestBackupsFollowChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		folder := &shelf{files: map[string][]byte{}}
-		d := newDevice(t, phone, func(c *Config) { c.Backups = func(string) backup.Folder { return folder } })
+		d, folder := withBackups(t)
+		// What the key's derivation costs is tested above; here, when.
+		d.encrypt = func(_ context.Context, dst io.Writer, entries []transfer.Entry, passphrase string, _ time.Time) error {
+			_, err := fmt.Fprintln(dst, len(entries), passphrase)
+			return err
+		}
 		defer d.start(t)()
+		count := func() int {
+			names, _ := folder.Names(t.Context())
+			return len(names)
+		}
 		mustAdd(t, d, totpKey("GitHub", "alex"))
-		folder.setFail(errors.New("the stick is not there"))
-		if err := d.SetBackup(t.Context(), "/media/stick", "correct horse"); err == nil || d.BackupState().Folder != "" {
+		gone := errors.New("the stick is not there")
+		folder.setFail(gone)
+		if err := d.SetBackup(t.Context(), "/media/stick", "correct horse"); !errors.Is(err, gone) || d.BackupState().Folder != "" {
 			t.Fatalf("begun on a folder that is not there: %v", err)
 		}
 		folder.setFail(nil)
@@ -86,47 +133,36 @@ func TestAutomaticBackupsRestore(t *testing.T) {
 			t.Fatal(err)
 		}
 		added := mustAdd(t, d, hotpKey(7))
-		pass(30 * time.Minute)
-		if names, _ := folder.Names(t.Context()); len(names) != 1 {
-			t.Errorf("two backups within the hour: %v", names)
+		if pass(30 * time.Minute); count() != 1 {
+			t.Errorf("%d backups within the hour", count())
 		}
-		pass(backupEvery)
-		names, _ := folder.Names(t.Context())
-		if len(names) != 2 || d.BackupState().Err != nil {
-			t.Fatalf("%v, %+v", names, d.BackupState())
+		if pass(backupEvery); count() != 2 || d.BackupState().Err != nil {
+			t.Fatalf("%d backups, %+v", count(), d.BackupState())
 		}
-		pass(24 * time.Hour)
-		if again, _ := folder.Names(t.Context()); len(again) != 2 {
-			t.Errorf("a backup of nothing new: %v", again)
+		if pass(24 * time.Hour); count() != 2 {
+			t.Errorf("%d backups of nothing new", count())
 		}
 		// A failure is told, and tried again.
-		folder.setFail(errors.New("the stick is not there"))
+		folder.setFail(gone)
 		if _, err := d.NextCode(t.Context(), added[0].ID); err != nil {
 			t.Fatal(err)
 		}
-		pass(2 * backupQuiet)
-		if d.BackupState().Err == nil {
-			t.Error("a failed backup is not told")
+		if pass(2 * backupQuiet); !errors.Is(d.BackupState().Err, gone) {
+			t.Errorf("a failed backup is not told: %+v", d.BackupState())
 		}
 		folder.setFail(nil)
-		pass(2 * backupEvery)
-		names, _ = folder.Names(t.Context())
-		if len(names) != 3 || d.BackupState().Err != nil {
-			t.Fatalf("%v, %+v", names, d.BackupState())
+		if pass(2 * backupEvery); count() != 3 || d.BackupState().Err != nil {
+			t.Errorf("%d backups, %+v", count(), d.BackupState())
 		}
-
-		importer := transfer.NewImporter()
-		result, err := importer.Read(t.Context(), folder.files[names[2]], "", transfer.Options{
-			Password: func(context.Context, transfer.Challenge) (string, error) { return "correct horse", nil },
-		})
-		if err != nil || len(result.Entries) != 2 {
-			t.Fatalf("%d entries, %v", len(result.Entries), err)
+		if err := d.SetBackup(t.Context(), "", ""); err != nil {
+			t.Fatal(err)
 		}
-		want, _ := d.Export()
-		for i, e := range result.Entries {
-			if e.Key != want[i].Key {
-				t.Errorf("entry %d is another key", i)
-			}
+		mustAdd(t, d, totpKey("Zulip", "alex"))
+		if pass(24 * time.Hour); count() != 3 {
+			t.Error("a backup after their end")
+		}
+		if _, err := d.ring.Get(t.Context(), backupItem); !errors.Is(err, keyring.ErrNotFound) {
+			t.Errorf("the passphrase is left: %v", err)
 		}
 	})
 }

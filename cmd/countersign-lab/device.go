@@ -19,10 +19,10 @@ import (
 type deviceCmd struct {
 	State string `required:"" type:"path" placeholder:"DIR" help:"Folder of the device (0700). Its keys are sealed only if COUNTERSIGN_LAB_PASSPHRASE is set."`
 
-	Enrol  enrolCmd  `cmd:"" help:"Enrol with a countersign:// link."`
-	Answer answerCmd `cmd:"" help:"Wait for one request, answer it, and tell the outcome."`
-	Run    runCmd    `cmd:"" help:"Be a terminal authenticator: prompt a person for each request."`
-	Broker brokerCmd `cmd:"" help:"Sign in on this device (the same-device flow, platform ios)."`
+	Enrol  enrolCmd    `cmd:"" help:"Enrol with a countersign:// link."`
+	Answer answerCmd   `cmd:"" help:"Wait for one request, answer it, and tell the outcome."`
+	Run    terminalCmd `cmd:"" help:"Be a terminal authenticator: prompt a person for each request."`
+	Broker brokerCmd   `cmd:"" help:"Sign in on this device (the same-device flow, platform ios)."`
 }
 
 func (d deviceCmd) open(e *env, about message.About, claims app.Claims) (*lab.Device, error) {
@@ -183,10 +183,10 @@ func (c answerCmd) decide(e *env) lab.Decide {
 	return lab.Always(d)
 }
 
-type runCmd struct{}
+type terminalCmd struct{}
 
 // Run prompts a person until Ctrl-C.
-func (runCmd) Run(e *env, cli *commands) error {
+func (terminalCmd) Run(e *env, cli *commands) error {
 	device, err := cli.Device.existing(e, app.Claims{UserVerification: true}, "")
 	if err != nil {
 		return err

@@ -29,6 +29,7 @@ func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv
 // commands is the command line.
 type commands struct {
 	Device  deviceCmd        `cmd:"" help:"A virtual device in a state folder. For testing only."`
+	Run     scenariosCmd     `cmd:"" help:"Run scenario files: what is given, what happens, what must hold."`
 	Import  importCmd        `cmd:"" help:"Read an export of an authenticator, or one link, and list its accounts with their secrets."`
 	Code    codeCmd          `cmd:"" help:"Print the code of a link."`
 	Verbose bool             `short:"v" help:"Log to standard error."`
@@ -48,6 +49,12 @@ type env struct {
 
 // usageError ends the program with status 2.
 type usageError struct{ error }
+
+// exitStatus ends the program where all has been said already.
+type exitStatus int
+
+// Error is for logs.
+func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
 
 // errNotAsAsked ends the program with status 1 where all has been said already.
 var errNotAsAsked = errors.New("the outcome is not the one that was asked for")
@@ -93,9 +100,12 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer, getenv func(s
 		terminal: lab.NewTerminal(stdin, stdout),
 	})
 	var usage usageError
+	var said exitStatus
 	switch {
 	case err == nil:
 		return 0
+	case errors.As(err, &said):
+		return int(said)
 	case errors.As(err, &usage):
 		return report(err, 2)
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
