@@ -73,7 +73,7 @@ func (m Enrol) check() error {
 		return malformed(m, "encryption")
 	case m.Name == "" || !text(m.Name, maxName):
 		return malformed(m, "name")
-	case !m.About.valid():
+	case !m.valid():
 		return malformed(m, "platform, form_factor or app_version")
 	case len(m.MAC) != base64.RawURLEncoding.EncodedLen(sha256.Size):
 		return malformed(m, "mac")
@@ -135,7 +135,7 @@ type Sync struct {
 func (Sync) Type() string { return TypeSync }
 
 func (m Sync) check() error {
-	if !m.About.valid() {
+	if !m.valid() {
 		return malformed(m, "platform, form_factor or app_version")
 	}
 	if len(m.Open) > maxOpen || slices.ContainsFunc(m.Open, func(id string) bool { return !validID(id) }) {

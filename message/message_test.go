@@ -233,9 +233,16 @@ func TestVersions(t *testing.T) {
 		a, b   string
 		before bool
 	}{
-		{"0.0.1", message.MinAppVersion, true}, {message.MinAppVersion, message.MinAppVersion, false},
-		{"0.10.0", "0.9.0", false}, {"1", "1.0.0.0", false}, {"1.0", "1.0.0.1", true},
-		{"", "0.0.0", true}, {"nonsense", "0.0.0", true}, {"1.2.3.4.5", "0.0.0", true}, {"-1", "0.0.0", true}, {"1..2", "0.0.0", true},
+		{"0.0.1", message.MinAppVersion, true},
+		{message.MinAppVersion, message.MinAppVersion, false},
+		{"0.10.0", "0.9.0", false},
+		{"1", "1.0.0.0", false},
+		{"1.0", "1.0.0.1", true},
+		{"", "0.0.0", true},
+		{"nonsense", "0.0.0", true},
+		{"1.2.3.4.5", "0.0.0", true},
+		{"-1", "0.0.0", true},
+		{"1..2", "0.0.0", true},
 	} {
 		if got := message.VersionBefore(test.a, test.b); got != test.before {
 			t.Errorf("%q before %q: %v", test.a, test.b, got)

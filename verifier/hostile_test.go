@@ -136,7 +136,7 @@ func (h *hostile) deliver(p parcel) {
 }
 
 func TestAHostileRelayNeverGetsAnApproval(t *testing.T) {
-	evil := &hostile{t: t, dice: rand.New(rand.NewPCG(1, 2)), live: map[identity.Thumbprint]*hostileConn{}} //nolint:gosec // repeatable malice
+	evil := &hostile{t: t, dice: rand.New(rand.NewPCG(1, 2)), live: map[identity.Thumbprint]*hostileConn{}}
 	web := httptest.NewServer(evil)
 	defer web.Close()
 	ctx, cancel := context.WithCancel(context.Background())

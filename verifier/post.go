@@ -105,7 +105,7 @@ func (p *post) send(ctx context.Context) error {
 func (p *post) deliver(ctx context.Context, l letter) string {
 	sealed, err := message.Seal(l.message, p.keys.Signing, l.encryption)
 	if err != nil {
-		p.logger.Error("sealing a message", "type", l.message.Type(), "error", err)
+		p.logger.ErrorContext(ctx, "sealing a message", "type", l.message.Type(), "error", err)
 		return "failed"
 	}
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
@@ -113,7 +113,7 @@ func (p *post) deliver(ctx context.Context, l letter) string {
 	delivered, err := p.client.Send(ctx, l.device, sealed)
 	switch {
 	case err != nil:
-		p.logger.Info("sending a message", "type", l.message.Type(), "device", l.device, "error", err)
+		p.logger.InfoContext(ctx, "sending a message", "type", l.message.Type(), "device", l.device, "error", err)
 		return "failed"
 	case !delivered:
 		return "away" // the device syncs when it comes back

@@ -30,7 +30,7 @@ func (v *Verifier) receive(ctx context.Context, from identity.Thumbprint, body s
 	typ, err := v.handle(ctx, body)
 	v.taken.WithLabelValues(typ, refusal(err)).Inc()
 	if err != nil && ctx.Err() == nil {
-		v.logger.Warn("message refused", "type", typ, "from", from, "reason", refusal(err), "error", err)
+		v.logger.WarnContext(ctx, "message refused", "type", typ, "from", from, "reason", refusal(err), "error", err)
 	}
 }
 

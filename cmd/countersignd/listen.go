@@ -156,7 +156,7 @@ func (l *listening) serveHTTP(ctx context.Context, handler http.Handler, logger 
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
 	err := server.Shutdown(stop)
-	<-failed
+	<-failed //nolint:errcheck // it is http.ErrServerClosed: what matters is that it has ended
 	if errors.Is(err, context.DeadlineExceeded) {
 		return server.Close()
 	}

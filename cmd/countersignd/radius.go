@@ -44,7 +44,7 @@ func (s *server) openRADIUS(ctx context.Context, settings radius.Settings) (*rad
 		_ = log.Close()
 		return nil, fmt.Errorf("opening the RADIUS front end on %s: %w", s.flags.RADIUS, err)
 	}
-	s.logger.Info("serving RADIUS", "listen", f.conn.LocalAddr().String())
+	s.logger.InfoContext(ctx, "serving RADIUS", "listen", f.conn.LocalAddr().String())
 	return f, nil
 }
 

@@ -32,7 +32,7 @@ func (c relayCmd) Run(e *env) error {
 	if len(verifiers) == 0 && !c.Open {
 		return usagef("say whom to serve: --verifier THUMBPRINT, or --open for any")
 	}
-	at, err := c.endpoint.open(e.ctx)
+	at, err := c.open(e.ctx)
 	if err != nil {
 		return err
 	}
@@ -61,6 +61,6 @@ func (c relayCmd) Run(e *env) error {
 	group, ctx := errgroup.WithContext(e.ctx)
 	group.Go(func() error { return router.Run(ctx) })
 	group.Go(func() error { return at.serveHTTP(ctx, mux, e.logger) })
-	e.logger.Info("serving", "listen", at.Addr().String(), "relay", cfg.URL)
+	e.logger.InfoContext(ctx, "serving", "listen", at.Addr().String(), "relay", cfg.URL)
 	return group.Wait()
 }

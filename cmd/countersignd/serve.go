@@ -161,7 +161,7 @@ func (s *server) run(ctx context.Context, demo bool) error {
 	}
 	group.Go(func() error { return s.verifier.Run(ctx) })
 	group.Go(func() error { return s.listen.serveHTTP(ctx, handler, s.logger) })
-	s.logger.Info("serving", "listen", s.listen.Addr().String(), "url", s.listen.url.String())
+	s.logger.InfoContext(ctx, "serving", "listen", s.listen.Addr().String(), "url", s.listen.url.String())
 	return group.Wait()
 }
 

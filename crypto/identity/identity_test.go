@@ -103,7 +103,7 @@ func TestAPrivateKeyIsNeverPrinted(t *testing.T) {
 	if want := strings.Count(out, string(key.Thumbprint())); want != 5 {
 		t.Errorf("named %d times, want 5: %s", want, out)
 	}
-	if strings.Contains(out, fmt.Sprint(der[36:68])) {
+	if strings.Contains(out, string(der[36:68])) {
 		t.Error("the private key was printed")
 	}
 }

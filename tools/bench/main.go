@@ -15,7 +15,7 @@ import (
 
 	"countersign/crypto/envelope"
 	"countersign/relay/relaybench"
-	"countersign/verifier/verifierbench"
+	"countersign/tools/bench/signins"
 )
 
 // asRelay makes this program the relay whose memory is measured.
@@ -63,7 +63,7 @@ func measure(ctx context.Context, out io.Writer) error {
 		}
 		return err
 	}
-	for _, part := range []func(context.Context, func(figure) error) error{signIns, deliveries, memory} {
+	for _, part := range []func(context.Context, func(figure) error) error{measureSignIns, deliveries, memory} {
 		if err := part(ctx, print); err != nil {
 			return err
 		}
@@ -71,17 +71,17 @@ func measure(ctx context.Context, out io.Writer) error {
 	return nil
 }
 
-func signIns(ctx context.Context, print func(figure) error) (err error) {
+func measureSignIns(ctx context.Context, print func(figure) error) (err error) {
 	dir, err := os.MkdirTemp("", "countersign-bench-")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	fsync, err := verifierbench.MeasureFsync(dir, 2*time.Second)
+	fsync, err := signins.MeasureFsync(dir, 2*time.Second)
 	if err != nil {
 		return err
 	}
-	s, err := verifierbench.New(ctx, dir, users)
+	s, err := signins.New(ctx, dir, users)
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func signIns(ctx context.Context, print func(figure) error) (err error) {
 		if _, err := s.MeasureSignIns(ctx, atOnce, duration/10); err != nil { // warm
 			return err
 		}
-		before, err := verifierbench.MeasureCrypto(ctx, duration/5)
+		before, err := signins.MeasureCrypto(ctx, duration/5)
 		if err != nil {
 			return err
 		}
@@ -102,7 +102,7 @@ func signIns(ctx context.Context, print func(figure) error) (err error) {
 		if err != nil {
 			return err
 		}
-		after, err := verifierbench.MeasureCrypto(ctx, duration/5)
+		after, err := signins.MeasureCrypto(ctx, duration/5)
 		if err != nil {
 			return err
 		}
@@ -113,8 +113,10 @@ func signIns(ctx context.Context, print func(figure) error) (err error) {
 			aim = "ratio over 0.5"
 		}
 		limit := (before + after) / 2
-		err = print(figure{Name: name, Value: got.PerSecond, Unit: "1/s", Limit: limit, Aim: aim,
-			Method: method + "; limit: the envelopes' cryptography alone on all cores, mean of before and after"})
+		err = print(figure{
+			Name: name, Value: got.PerSecond, Unit: "1/s", Limit: limit, Aim: aim,
+			Method: method + "; limit: the envelopes' cryptography alone on all cores, mean of before and after",
+		})
 		if err != nil {
 			return err
 		}
@@ -125,8 +127,10 @@ func signIns(ctx context.Context, print func(figure) error) (err error) {
 		if err := print(figure{Name: name + "_p50", Value: ms(got.P50), Unit: "ms", Method: method}); err != nil {
 			return err
 		}
-		if err := print(figure{Name: name + "_p99", Value: ms(got.P99), Unit: "ms", Aim: aim, Limit: 2 * 1000 / fsync,
-			Method: method + "; limit: two appends of 4 KiB with fsync, mean, measured before"}); err != nil {
+		if err := print(figure{
+			Name: name + "_p99", Value: ms(got.P99), Unit: "ms", Aim: aim, Limit: 2 * 1000 / fsync,
+			Method: method + "; limit: two appends of 4 KiB with fsync, mean, measured before",
+		}); err != nil {
 			return err
 		}
 	}

@@ -88,7 +88,7 @@ func (s *Service) Run(ctx context.Context) error {
 	defer ticker.Stop()
 	for {
 		if err := s.sweep(ctx); err != nil && ctx.Err() == nil {
-			s.Logger.Error("expiring challenges", "error", err)
+			s.Logger.ErrorContext(ctx, "expiring challenges", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -332,7 +332,7 @@ func (s *Service) notifyUser(ctx context.Context, user, kind, detail string) {
 		return err
 	})
 	if err != nil {
-		s.Logger.Error("reading the devices to notify", "error", err)
+		s.Logger.ErrorContext(ctx, "reading the devices to notify", "error", err)
 		return
 	}
 	for _, d := range devices {

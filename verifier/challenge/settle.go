@@ -142,14 +142,14 @@ func (s *Service) tell(ctx context.Context, c change) {
 		s.Post.Post(to.Encryption, to.Signing, r.outcome(s.Issuer, to.Signing, s.Now()))
 	}
 	if c.locked {
-		s.Logger.Warn("push locked after wrong numbers", "user", r.User)
+		s.Logger.WarnContext(ctx, "push locked after wrong numbers", "user", r.User)
 		s.notifyUser(ctx, r.User, message.NoticeLocked, "")
 	}
 	if r.Enrolment != "" && r.State == Approved {
 		s.notifyUser(ctx, r.User, message.NoticeDeviceAdded, r.DeviceName)
 	}
 	if r.Enrolment == "" && r.Reason == message.ReasonReported {
-		s.Logger.Warn("sign-in reported by its user", "user", r.User, "challenge", r.ID, "source", r.Source)
+		s.Logger.WarnContext(ctx, "sign-in reported by its user", "user", r.User, "challenge", r.ID, "source", r.Source)
 		s.notifyUser(ctx, r.User, message.NoticeReported, "")
 	}
 }
