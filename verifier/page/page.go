@@ -81,7 +81,7 @@ func newFile(name string, body []byte) file {
 }
 
 func (p *Pages) loadTemplates() error {
-	base, err := template.New("layout.html").Funcs(template.FuncMap{"static": p.staticURL}).
+	base, err := template.New("layout.html").Funcs(template.FuncMap{"static": p.staticURL, "field": field}).
 		ParseFS(assets.Files, "templates/layout.html", "templates/parts.html")
 	if err != nil {
 		return fmt.Errorf("page: reading the layout: %w", err)
@@ -110,6 +110,19 @@ func (p *Pages) staticURL(name string) (string, error) {
 		return "", fmt.Errorf("page: no static file %s", name)
 	}
 	return "/static/" + name + "?v=" + f.tag, nil
+}
+
+// choice is what a part that draws a field is given: the view, for its texts,
+// the field's name and value, and what can be chosen.
+type choice struct {
+	View    View
+	Name    string
+	Value   string
+	Choices []string
+}
+
+func field(v View, name string, value any, choices ...string) choice {
+	return choice{View: v, Name: name, Value: fmt.Sprint(value), Choices: choices}
 }
 
 // Static serves /static/.
@@ -143,11 +156,18 @@ type View struct {
 	Admin     bool   // the signed-in user may open the portal
 	Wide      bool   // lists need more width than a form
 	Refresh   int    // without scripts, draw again after so many seconds; 0 for never
+	Nav       []Item // of the portal; empty elsewhere
 	Data      any    // the template's own
 
 	Lang Language
 	Path string // the page's path, for the language switch
 	text func(key string, args ...any) (string, error)
+}
+
+// Item is an entry of a navigation.
+type Item struct {
+	Href, Text string // Text is a key
+	Here       bool
 }
 
 // T is a text in the reader's language; args are pairs of placeholder and value.

@@ -54,8 +54,8 @@ type Config struct {
 // Web serves the pages.
 type Web struct {
 	Config
-	csrf  *http.CrossOriginProtection
-	names *addresses
+	sameOrigin func(http.Handler) http.Handler
+	names      *addresses
 }
 
 // AppName is the authenticator's name, as the pages say it.
@@ -63,20 +63,12 @@ const AppName = "Countersign"
 
 // New makes a Web.
 func New(cfg Config) (*Web, error) {
-	w := &Web{Config: cfg, csrf: http.NewCrossOriginProtection(), names: newAddresses(cfg.Now)}
-	if cfg.PublicURL != "" {
-		u, err := url.Parse(cfg.PublicURL)
-		if err != nil || u.Host == "" {
-			return nil, errors.New("web: the public URL is not one")
-		}
-		if err := w.csrf.AddTrustedOrigin(u.Scheme + "://" + u.Host); err != nil {
-			return nil, err
-		}
-	}
-	w.csrf.SetDenyHandler(w.handle(func(out http.ResponseWriter, r *http.Request) error {
-		return w.outcome(out, r, http.StatusForbidden, outcomeForbidden)
+	web := &Web{Config: cfg, names: newAddresses(cfg.Now)}
+	var err error
+	web.sameOrigin, err = middleware.SameOrigin(cfg.PublicURL, web.handle(func(w http.ResponseWriter, r *http.Request) error {
+		return web.outcome(w, r, http.StatusForbidden, outcomeForbidden)
 	}))
-	return w, nil
+	return web, err
 }
 
 const (
@@ -155,7 +147,7 @@ const maxForm = 16 << 10
 // guard bounds bodies, refuses foreign origins, and keeps the reader's choice of
 // language.
 func (web *Web) guard(next http.Handler) http.Handler {
-	return web.csrf.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return web.sameOrigin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		if page.ChooseLanguage(w, r, web.Sessions.Secure(r)) {
 			return

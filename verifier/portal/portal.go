@@ -1,0 +1,347 @@
+// Package portal is the administrators' pages: users and their devices, groups,
+// clients, the methods policy, the sign-in log, locks and reports.
+//
+// It denies by default. Every route declares the permission that it needs, and
+// a portal with a route that does not is an error: it does not start. Who may do
+// what follows from the user's record at each request, so a right that was taken
+// away is gone at once.
+package portal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+
+	"countersign/crypto/identity"
+	"countersign/verifier/audit"
+	"countersign/verifier/challenge"
+	"countersign/verifier/directory"
+	"countersign/verifier/enrol"
+	"countersign/verifier/middleware"
+	"countersign/verifier/page"
+	"countersign/verifier/rules"
+	"countersign/verifier/session"
+	"countersign/verifier/store"
+	"countersign/verifier/tenant"
+)
+
+// Config is what New needs.
+type Config struct {
+	Store      store.Store
+	Audit      *audit.Log
+	Directory  *directory.Directory
+	Tenant     *tenant.Tenant
+	Rules      *rules.Rules
+	Challenges *challenge.Service
+	Enrolments *enrol.Service
+	Sessions   *session.Sessions
+	Pages      *page.Pages
+	Middleware *middleware.Middleware
+	// Revoke removes a device, tells it, and tells the user's others.
+	Revoke    func(ctx context.Context, actor string, device identity.Thumbprint) error
+	Limits    challenge.Limits // to show: they are the operator's, in the configuration file
+	PublicURL string
+	Now       func() time.Time
+	Logger    *slog.Logger
+}
+
+// Permission is what a route needs.
+type Permission string
+
+// The permissions.
+const (
+	ReadLog       Permission = "log.read"
+	ReadUsers     Permission = "users.read"
+	ManageUsers   Permission = "users.manage"
+	ReadGroups    Permission = "groups.read"
+	ManageGroups  Permission = "groups.manage"
+	ReadClients   Permission = "clients.read"
+	ManageClients Permission = "clients.manage"
+	ReadPolicy    Permission = "policy.read"
+	ManagePolicy  Permission = "policy.manage"
+)
+
+// RoleReader is the directory role that may look at everything and change
+// nothing (Entra's Global Reader).
+const RoleReader = "f2ef992c-3afb-46b9-b7cf-a126ee74c451"
+
+func readPermissions() []Permission {
+	return []Permission{ReadLog, ReadUsers, ReadGroups, ReadClients, ReadPolicy}
+}
+
+func allPermissions() []Permission {
+	return append(readPermissions(), ManageUsers, ManageGroups, ManageClients, ManagePolicy)
+}
+
+// granted are the permissions of a user.
+func granted(u directory.User) []Permission {
+	switch {
+	case u.Disabled:
+		return nil
+	case u.Admin:
+		return allPermissions()
+	case slices.Contains(u.Roles, RoleReader):
+		return readPermissions()
+	}
+	return nil
+}
+
+// Fresh is how long after an approval by one of their methods an administrator
+// may work: a screen left open overnight opens nothing.
+const Fresh = time.Hour
+
+// admin is who works on a request.
+type admin struct {
+	user    directory.User
+	session session.Session
+	may     []Permission
+}
+
+func (a admin) can(p Permission) bool { return slices.Contains(a.may, p) }
+
+type handler func(w http.ResponseWriter, r *http.Request, who admin) error
+
+// route is a page or an action with the permission that it needs.
+type route struct {
+	pattern string
+	needs   Permission
+	handler handler
+}
+
+// Portal serves /admin.
+type Portal struct {
+	Config
+	routes     []route
+	sameOrigin func(http.Handler) http.Handler
+}
+
+// New makes a Portal. It is an error if a route has no permission.
+func New(cfg Config) (*Portal, error) {
+	p := &Portal{Config: cfg}
+	p.routes = p.all()
+	if err := checkRoutes(p.routes); err != nil {
+		return nil, err
+	}
+	var err error
+	p.sameOrigin, err = middleware.SameOrigin(cfg.PublicURL, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p.message(w, r, http.StatusForbidden, "outcome.forbidden.title", "outcome.forbidden.text")
+	}))
+	return p, err
+}
+
+// checkRoutes refuses a route that declares no permission that exists.
+func checkRoutes(routes []route) error {
+	for _, r := range routes {
+		if !slices.Contains(allPermissions(), r.needs) {
+			return fmt.Errorf("portal: the route %s declares no permission", r.pattern)
+		}
+	}
+	return nil
+}
+
+func (p *Portal) all() []route {
+	return []route{
+		{"GET /admin", ReadLog, p.overview},
+		{"GET /admin/log", ReadLog, p.log},
+		{"GET /admin/log.jsonl", ReadLog, p.export},
+
+		{"GET /admin/users", ReadUsers, p.users},
+		{"POST /admin/users", ManageUsers, p.addUser},
+		{"GET /admin/users/{id}", ReadUsers, p.user},
+		{"POST /admin/users/{id}", ManageUsers, p.saveUser},
+		{"POST /admin/users/{id}/enrol", ManageUsers, p.enrolUser},
+		{"POST /admin/users/{id}/release", ManageUsers, p.releaseUser},
+		{"POST /admin/users/{id}/revoke", ManageUsers, p.revokeDevice},
+		{"POST /admin/users/{id}/totp", ManageUsers, p.removeTOTP},
+		{"POST /admin/users/{id}/delete", ManageUsers, p.deleteUser},
+
+		{"GET /admin/groups", ReadGroups, p.groups},
+		{"POST /admin/groups", ManageGroups, p.addGroup},
+		{"GET /admin/groups/{id}", ReadGroups, p.group},
+		{"POST /admin/groups/{id}/members", ManageGroups, p.addMember},
+		{"POST /admin/groups/{id}/remove", ManageGroups, p.removeMember},
+		{"POST /admin/groups/{id}/delete", ManageGroups, p.deleteGroup},
+
+		{"GET /admin/clients", ReadClients, p.clients},
+		{"POST /admin/clients", ManageClients, p.addClient},
+		{"POST /admin/clients/{id}/delete", ManageClients, p.deleteClient},
+
+		{"GET /admin/policy", ReadPolicy, p.policy},
+		{"POST /admin/policy", ManagePolicy, p.savePolicy},
+		{"GET /admin/settings", ReadPolicy, p.settings},
+		{"POST /admin/settings", ManagePolicy, p.saveSettings},
+		{"GET /admin/what-if", ReadPolicy, p.whatIf},
+	}
+}
+
+const (
+	timeout = 30 * time.Second
+	maxForm = 64 << 10 // octets
+)
+
+// Mount puts the portal on a server's routes.
+func (p *Portal) Mount(mux *http.ServeMux) {
+	inner := http.NewServeMux()
+	for _, r := range p.routes {
+		inner.Handle(r.pattern, p.guard(r))
+	}
+	inner.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		p.message(w, r, http.StatusNotFound, "outcome.not-found.title", "outcome.not-found.text")
+	})
+	limited := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		if page.ChooseLanguage(w, r, p.Sessions.Secure(r)) {
+			return
+		}
+		inner.ServeHTTP(w, r)
+	})
+	wrapped := p.Middleware.Wrap(p.sameOrigin(limited), middleware.Options{
+		ContentSecurityPolicy: page.ContentSecurityPolicy, Timeout: timeout,
+		Failed: func(w http.ResponseWriter, r *http.Request) {
+			p.message(w, r, http.StatusInternalServerError, "outcome.failed.title", "outcome.failed.text")
+		},
+	})
+	mux.Handle("/admin", wrapped)
+	mux.Handle("/admin/", wrapped)
+}
+
+// guard lets a request through to a route whose permission its user has.
+func (p *Portal) guard(to route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		who, err := p.who(r)
+		switch {
+		case errors.Is(err, session.ErrNone):
+			p.signInFirst(w, r)
+			return
+		case err == nil && !who.can(to.needs):
+			p.message(w, r, http.StatusForbidden, "admin.denied", "admin.denied_text")
+			return
+		case err == nil && !who.session.Approved(p.Now(), Fresh):
+			p.message(w, r, http.StatusForbidden, "admin.stale", "admin.stale_text")
+			return
+		case err == nil:
+			err = to.handler(w, r, who)
+		}
+		p.failed(w, r, err)
+	})
+}
+
+// who is the signed-in user of a request, as the directory knows them now.
+func (p *Portal) who(r *http.Request) (admin, error) {
+	current, err := p.Sessions.Current(r)
+	if err != nil {
+		return admin{}, err
+	}
+	if current.Stage != session.SignedIn {
+		return admin{}, session.ErrNone
+	}
+	who := admin{session: current}
+	err = p.Store.View(r.Context(), func(tx store.Tx) (err error) {
+		who.user, err = p.Directory.UserByID(tx, current.User)
+		return err
+	})
+	if errors.Is(err, directory.ErrUnknownUser) {
+		return admin{}, session.ErrNone
+	}
+	who.may = granted(who.user)
+	return who, err
+}
+
+func (p *Portal) signInFirst(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodGet {
+		http.Redirect(w, r, "/?expired", http.StatusSeeOther)
+		return
+	}
+	p.message(w, r, http.StatusForbidden, "outcome.session-ended.title", "outcome.session-ended.text")
+}
+
+// unknown are the errors of a page about something that is no more.
+func unknown(err error) bool {
+	return errors.Is(err, directory.ErrUnknownUser) || errors.Is(err, directory.ErrUnknownGroup) ||
+		errors.Is(err, directory.ErrUnknownClient) || errors.Is(err, directory.ErrUnknownDevice)
+}
+
+func (p *Portal) failed(w http.ResponseWriter, r *http.Request, err error) {
+	switch {
+	case err == nil || r.Context().Err() != nil:
+	case unknown(err):
+		p.message(w, r, http.StatusNotFound, "admin.unknown", "admin.unknown_text")
+	case errors.Is(err, errForm):
+		p.message(w, r, http.StatusBadRequest, "outcome.invalid.title", "outcome.invalid.text")
+	default:
+		p.Logger.ErrorContext(r.Context(), "answering for the portal", "request_id", middleware.RequestID(r.Context()),
+			"pattern", r.Pattern, "error", err)
+		p.message(w, r, http.StatusInternalServerError, "outcome.failed.title", "outcome.failed.text")
+	}
+}
+
+// messageView is the data of admin-message.html.
+type messageView struct{ Text string }
+
+// message draws a page with a title and a text. It must not fail on what the
+// page before failed on, and so reads nothing.
+func (p *Portal) message(w http.ResponseWriter, r *http.Request, status int, title, text string) {
+	p.Pages.Render(w, r, status, "admin-message", page.View{Title: title, Org: "Countersign", Data: messageView{Text: text}})
+}
+
+// view draws a page of the portal.
+func (p *Portal) view(w http.ResponseWriter, r *http.Request, who admin, status int, name, title string, data any) error {
+	var settings tenant.Settings
+	err := p.Store.View(r.Context(), func(tx store.Tx) (err error) {
+		settings, err = p.Tenant.Load(tx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	p.Pages.Render(w, r, status, "admin-"+name, page.View{
+		Title: title, Org: settings.Name, User: who.user.Name, Wide: true, Nav: navigation(r, who), Data: data,
+	})
+	return nil
+}
+
+func navigation(r *http.Request, who admin) []page.Item {
+	var items []page.Item
+	for _, section := range []struct {
+		href, text string
+		needs      Permission
+	}{
+		{"/admin", "admin.overview", ReadLog}, {"/admin/users", "admin.users", ReadUsers}, {"/admin/groups", "admin.groups", ReadGroups},
+		{"/admin/clients", "admin.clients", ReadClients}, {"/admin/policy", "admin.policy", ReadPolicy},
+		{"/admin/settings", "admin.settings", ReadPolicy}, {"/admin/what-if", "admin.what_if", ReadPolicy}, {"/admin/log", "admin.log", ReadLog},
+	} {
+		if who.can(section.needs) {
+			items = append(items, page.Item{Href: section.href, Text: section.text, Here: r.URL.Path == section.href})
+		}
+	}
+	return items
+}
+
+var errForm = errors.New("portal: a form that the portal does not have")
+
+// form reads a form; values come from the body alone.
+func form(r *http.Request) (values func(string) string, err error) {
+	if err := r.ParseForm(); err != nil {
+		return nil, errors.Join(errForm, err)
+	}
+	return r.PostForm.Get, nil
+}
+
+// mistaken gives the words about an error that the administrator can mend.
+func mistaken(err error, kinds ...error) (string, bool) {
+	for _, kind := range kinds {
+		if errors.Is(err, kind) {
+			return err.Error(), true
+		}
+	}
+	return "", false
+}
+
+func redirect(w http.ResponseWriter, r *http.Request, to string) error {
+	http.Redirect(w, r, to, http.StatusSeeOther)
+	return nil
+}
