@@ -3,8 +3,15 @@
 package main
 
 import (
+	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"image"
+	_ "image/png" // what the clipboard's tools give
+	"os"
+	"os/exec"
+	"time"
 
 	"github.com/kbinani/screenshot"
 )
@@ -21,5 +28,41 @@ func capture() func() ([]image.Image, error) {
 			pictures = append(pictures, p)
 		}
 		return pictures, nil
+	}
+}
+
+// clipboardTime bounds a call of a clipboard tool.
+const clipboardTime = 3 * time.Second
+
+var errNoPicture = errors.New("the clipboard holds no picture")
+
+// clipboardImage reads a picture off the clipboard with the tool of the desktop
+// at hand, because Fyne's clipboard knows text alone. It is nil where there is no
+// tool.
+func clipboardImage() func(context.Context) (image.Image, error) {
+	tool := []string{"xclip", "-selection", "clipboard", "-t", "image/png", "-o"}
+	if os.Getenv("WAYLAND_DISPLAY") != "" {
+		tool = []string{"wl-paste", "--type", "image/png"}
+	}
+	path, err := exec.LookPath(tool[0])
+	if err != nil {
+		return nil
+	}
+	return func(ctx context.Context) (image.Image, error) {
+		ctx, cancel := context.WithTimeout(ctx, clipboardTime)
+		defer cancel()
+		content, err := exec.CommandContext(ctx, path, tool[1:]...).Output()
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", errNoPicture, err)
+		}
+		config, _, err := image.DecodeConfig(bytes.NewReader(content))
+		if err != nil || config.Width*config.Height > 64<<20 {
+			return nil, errNoPicture
+		}
+		picture, _, err := image.Decode(bytes.NewReader(content))
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", errNoPicture, err)
+		}
+		return picture, nil
 	}
 }

@@ -51,8 +51,12 @@ func (u *UI) addPage() fyne.CanvasObject {
 	if u.cfg.Capture != nil {
 		rows = append(rows, u.item("screen", u.T("add.screen"), u.T("add.screen.hint"), u.addFromScreen))
 	}
+	clipboard := u.T("add.clipboard.link")
+	if u.cfg.ClipboardImage != nil {
+		clipboard = u.T("add.clipboard.hint")
+	}
 	rows = append(rows,
-		u.item("clipboard", u.T("add.clipboard"), u.T("add.clipboard.hint"), u.addFromClipboard),
+		u.item("clipboard", u.T("add.clipboard"), clipboard, u.addFromClipboard),
 		u.item("image", u.T("add.image"), u.T("add.image.hint"), u.addFromFile),
 		u.item("keyboard", u.T("add.manual"), u.T("add.manual.hint"), func() { u.pushSecret(u.manualPage) }),
 		u.item("import", u.T("add.import"), u.T("add.import.hint"), u.openImport))

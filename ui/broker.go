@@ -49,6 +49,7 @@ func (u *UI) openBroker(a app.Account) {
 		}
 		password.Entry.OnSubmitted = func(string) { submit() }
 		start = kit.NewButton(u.style, kit.Primary, u.T("broker.sign_in"), "", submit)
+		u.focusLater(password.Entry)
 		content := []fyne.CanvasObject{}
 		if u.cfg.Simulated {
 			content = append(content, u.simulatedNote())
@@ -83,9 +84,11 @@ func (v *brokerView) screen() fyne.CanvasObject {
 	}
 	if s.Done {
 		key := u.outcomeKey(s.Result, false)
+		done := kit.NewButton(u.style, kit.Primary, u.T("action.done"), "", v.leave)
+		u.focusLater(done)
 		return u.framed(u.T("broker.start"), kit.Space(1, design.S4),
 			centred(design.Heading, true, u.style.Ink, u.F(key+".title", nil)), centred(design.Body, false, u.style.Muted, u.F(key+".text", nil)),
-			kit.NewButton(u.style, kit.Primary, u.T("action.done"), "", v.leave))
+			done)
 	}
 	return u.framed(u.T("broker.start"), kit.Space(1, design.S4),
 		centred(design.Body, false, u.style.Muted, u.T("broker.number")),
@@ -127,7 +130,7 @@ func (v *brokerView) sync() {
 			u.closePrompt()
 		}
 	case u.prompt == nil:
-		p := &promptView{u: u, prompt: *s.Prompt, whole: s.Prompt.Expires.Sub(u.cfg.Now()), broker: v, typed: v.typed}
+		p := &promptView{u: u, prompt: *s.Prompt, whole: s.Prompt.Expires.Sub(s.Prompt.Received), broker: v, typed: v.typed}
 		u.prompt = p
 		p.build()
 	default:

@@ -134,7 +134,7 @@ type Config struct {
 	// Capture takes pictures of the screens, to find QR codes; nil where the
 	// platform gives none.
 	Capture func() ([]image.Image, error)
-	// Clipboard reads a picture or text of the clipboard beyond Fyne's text; nil
+	// ClipboardImage reads a picture off the clipboard, for its QR codes; nil
 	// where the platform gives none.
 	ClipboardImage func(ctx context.Context) (image.Image, error)
 	// TrayPresent reports whether this system shows tray icons; nil means no. Only

@@ -59,7 +59,7 @@ func (u *UI) syncPrompt() {
 }
 
 func (u *UI) openPrompt(p app.Prompt, waiting int) {
-	v := &promptView{u: u, prompt: p, waiting: waiting, whole: p.Expires.Sub(u.cfg.Now())}
+	v := &promptView{u: u, prompt: p, waiting: waiting, whole: p.Expires.Sub(p.Received)}
 	u.prompt = v
 	v.build()
 	if u.hidden && u.settings().Raise {
