@@ -145,7 +145,18 @@ func (d *Directory) AddClient(tx store.Tx, n NewClient) (c Client, key string, e
 			return Client{}, "", err
 		}
 	}
-	err = errors.Join(
+	if err := d.writeClient(tx, c); err != nil {
+		return Client{}, "", fmt.Errorf("directory: adding a client: %w", err)
+	}
+	return c, key, d.record(tx, audit.Event{
+		Kind: audit.KindClientAdded, Client: c.ID,
+		Detail: map[string]string{"name": c.Name, "kind": string(c.Kind)},
+	})
+}
+
+// writeClient writes a client with what it is found by.
+func (d *Directory) writeClient(tx store.Tx, c Client) error {
+	err := errors.Join(
 		d.clients.Put(tx, c.ID, c),
 		d.clientNames.Put(tx, strings.ToLower(c.Name), c.ID),
 		d.clientKeys.Put(tx, c.KeyHash, c.ID),
@@ -153,13 +164,16 @@ func (d *Directory) AddClient(tx store.Tx, n NewClient) (c Client, key string, e
 	if c.RADIUS != nil {
 		err = errors.Join(err, d.clientAddrs.Put(tx, c.RADIUS.Address.String(), c.ID))
 	}
-	if err != nil {
-		return Client{}, "", fmt.Errorf("directory: adding a client: %w", err)
+	return err
+}
+
+// unlinkClient removes what a client is found by.
+func (d *Directory) unlinkClient(tx store.Tx, c Client) error {
+	err := errors.Join(d.clientNames.Delete(tx, strings.ToLower(c.Name)), d.clientKeys.Delete(tx, c.KeyHash))
+	if c.RADIUS != nil {
+		err = errors.Join(err, d.clientAddrs.Delete(tx, c.RADIUS.Address.String()))
 	}
-	return c, key, d.record(tx, audit.Event{
-		Kind: audit.KindClientAdded, Client: c.ID,
-		Detail: map[string]string{"name": c.Name, "kind": string(c.Kind)},
-	})
+	return err
 }
 
 func (d *Directory) sealRADIUS(tx store.Tx, id string, r RADIUSClient, secret []byte) (*RADIUSClient, error) {
@@ -235,15 +249,7 @@ func (d *Directory) RemoveClient(tx store.Tx, id string) error {
 	if err != nil {
 		return err
 	}
-	err = errors.Join(
-		d.clients.Delete(tx, id),
-		d.clientNames.Delete(tx, strings.ToLower(c.Name)),
-		d.clientKeys.Delete(tx, c.KeyHash),
-	)
-	if c.RADIUS != nil {
-		err = errors.Join(err, d.clientAddrs.Delete(tx, c.RADIUS.Address.String()))
-	}
-	if err != nil {
+	if err := errors.Join(d.clients.Delete(tx, id), d.unlinkClient(tx, c)); err != nil {
 		return fmt.Errorf("directory: removing a client: %w", err)
 	}
 	return d.record(tx, audit.Event{Kind: audit.KindClientRemoved, Client: id, Detail: map[string]string{"name": c.Name}})
