@@ -33,7 +33,7 @@ func (a *App) Answer(ctx context.Context, id string, d Decision) (Result, error)
 	select {
 	case <-p.done:
 	case <-limit.C:
-		a.closePrompt(ctx, p, Result{State: StateUnknown})
+		a.closePrompt(ctx, p, Result{State: StateUnknown}, ErrNoConnection)
 	case <-ctx.Done():
 		// The answer may have arrived; its outcome still closes the prompt.
 		return Result{State: StateUnknown}, ctx.Err()

@@ -287,9 +287,10 @@ func (a *App) keepEnrolment(ctx context.Context, p *prompt) error {
 	})
 }
 
-// enrolmentEnded takes the outcome of an enrolment, if that is what it is. An
+// enrolmentEnded takes the outcome of an enrolment, if that is what it is: then
+// it is over, and end is what to tell Confirm (nil: there is an account). An
 // approval counts only for keys with which this user answered.
-func (a *App) enrolmentEnded(ctx context.Context, l *link, m message.Outcome) error {
+func (a *App) enrolmentEnded(ctx context.Context, l *link, m message.Outcome) (over bool, end, err error) {
 	a.mu.Lock()
 	e := l.enrolment
 	i := a.index.find(l.account)
@@ -299,17 +300,16 @@ func (a *App) enrolmentEnded(ctx context.Context, l *link, m message.Outcome) er
 	switch {
 	case answered && m.State == message.StateApproved && m.Account != nil:
 		err := a.enrolled(context.WithoutCancel(ctx), l, *m.Account)
-		e.end(err)
-		return err
+		return true, err, err
 	case m.State == message.StateApproved && (answered || refused):
-		return errOutOfPlace // approved what nobody answered, or without an account
+		// Approved what nobody answered, or without an account.
+		return true, ErrRefused, errOutOfPlace
 	case answered:
-		e.end(refusalError(m))
-		return a.forget(context.WithoutCancel(ctx), l.account)
+		return true, refusalError(m), a.forget(context.WithoutCancel(ctx), l.account)
 	case refused:
-		e.end(refusalError(m))
+		return true, refusalError(m), nil
 	}
-	return nil
+	return false, nil, nil
 }
 
 // enrolled makes the account out of the answered enrolment.

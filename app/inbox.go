@@ -230,20 +230,26 @@ func (a *App) settled(ctx context.Context, l *link, m message.Outcome) error {
 		// That an enrolment expired is nobody's doing elsewhere.
 		result.Elsewhere = p.State == PromptOpen && !p.Enrolling && m.State != message.StateExpired
 	}
+	enrolment := l.enrolment
 	a.mu.Unlock()
 	// The account is stored before anyone is told that it is there.
-	err := a.enrolmentEnded(ctx, l, m)
+	over, end, err := a.enrolmentEnded(ctx, l, m)
 	if err != nil {
 		result = Result{State: StateUnknown}
 	}
-	if ended {
-		a.closePrompt(ctx, p, result)
+	switch {
+	case ended:
+		a.closePrompt(ctx, p, result, end)
+	case over:
+		enrolment.end(end)
 	}
 	return err
 }
 
-// closePrompt ends a prompt, once, and records how.
-func (a *App) closePrompt(ctx context.Context, p *prompt, result Result) {
+// closePrompt ends a prompt, once, and records how. The enrolment that it is
+// of, if it is, ends with the given error after it: Confirm takes its prompts
+// away when it returns, and the result must be there before.
+func (a *App) closePrompt(ctx context.Context, p *prompt, result Result, end error) {
 	a.mu.Lock()
 	if p.State == PromptClosed {
 		a.mu.Unlock()
@@ -253,17 +259,11 @@ func (a *App) closePrompt(ctx context.Context, p *prompt, result Result) {
 	snapshot, broker, enrolment := p.Prompt, p.held, p.link.enrolment
 	a.mu.Unlock()
 	a.wake()
-	switch {
-	case !snapshot.Enrolling: // enrolmentEnded has told what the verifier said
-	case result.State == message.StateExpired:
-		enrolment.end(ErrNotAnswered)
-	case result.State == StateUnknown:
-		enrolment.end(ErrNoConnection)
-	default:
-		enrolment.end(ErrRefused) // where it was told nothing better
-	}
 	a.record(ctx, promptActivity(snapshot, a.now()))
 	close(p.done) // Answer returns, and finds the activity written
+	if snapshot.Enrolling {
+		enrolment.end(end)
+	}
 	broker.nudge()
 	a.emit(InboxChanged, snapshot.Account)
 }
@@ -313,21 +313,21 @@ func (a *App) dropPrompts(account string) {
 // sweepPrompts lets go of what is stale, and gives the next time to look.
 func (a *App) sweepPrompts(now time.Time) time.Time {
 	a.mu.Lock()
-	var expired []*prompt
-	results := map[*prompt]Result{}
+	var expired, unanswered []*prompt
 	for _, p := range a.prompts {
 		switch {
 		case p.State == PromptOpen && !now.Before(p.Expires):
 			expired = append(expired, p)
-			results[p] = Result{State: message.StateExpired}
 		case p.State == PromptSending && !now.Before(p.Expires.Add(answerGrace)):
-			expired = append(expired, p)
-			results[p] = Result{State: StateUnknown}
+			unanswered = append(unanswered, p)
 		}
 	}
 	a.mu.Unlock()
 	for _, p := range expired {
-		a.closePrompt(context.Background(), p, results[p])
+		a.closePrompt(context.Background(), p, Result{State: message.StateExpired}, ErrNotAnswered)
+	}
+	for _, p := range unanswered {
+		a.closePrompt(context.Background(), p, Result{State: StateUnknown}, ErrNoConnection)
 	}
 	a.mu.Lock()
 	current, n := a.currentPrompt(), len(a.prompts)
