@@ -144,7 +144,10 @@ func (l *link) seal(m message.Message) (string, error) {
 // delivered. Seal is called for each try; what it gives may be the same again,
 // and "" ends it.
 func (l *link) repeat(ctx context.Context, seal func() (string, error), forever bool) {
-	pause := retryFirst
+	pause, last := retryFirst, retryLast
+	if forever {
+		last = retryDelivered // a person is waiting
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -170,7 +173,7 @@ func (l *link) repeat(ctx context.Context, seal func() (string, error), forever 
 			return
 		case <-timer.C:
 		}
-		pause = min(2*pause, retryLast)
+		pause = min(2*pause, last)
 		if delivered {
 			pause = retryDelivered // it is there; its answer may have been lost
 		}
