@@ -258,6 +258,20 @@ func TestLanguageAndThemeChangeWhileRunning(t *testing.T) {
 	}
 }
 
+func TestAPageStaysWhereItIsScrolled(t *testing.T) {
+	b := phone(t)
+	b.goTo(sectionSettings)
+	b.scroll.page.ScrollTo(300)
+	b.set(func(s *app.Settings) { s.ShowNext = true })
+	if got := b.scroll.page.Offset(); got != 300 {
+		t.Errorf("scrolled to %v after a choice, want 300", got)
+	}
+	b.push(b.trashPage)
+	if got := b.scroll.page.Offset(); got != 0 {
+		t.Errorf("another page begins at %v", got)
+	}
+}
+
 func TestClockStopsWhenNothingShowsTime(t *testing.T) {
 	b := phone(t)
 	if !b.ticking.running {

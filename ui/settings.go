@@ -109,7 +109,7 @@ func scales() []kit.Option {
 func (u *UI) seconds(values ...int) []kit.Option {
 	var options []kit.Option
 	for _, v := range values {
-		options = append(options, kit.Option{Value: strconv.Itoa(v), Label: u.p.N("details.seconds", v, nil)})
+		options = append(options, kit.Option{Value: strconv.Itoa(v), Label: u.F("settings.seconds", args{"n": v})})
 	}
 	return append(options, kit.Option{Value: "0", Label: u.T("settings.never")})
 }

@@ -121,7 +121,8 @@ func (u *UI) framed(title string, content ...fyne.CanvasObject) fyne.CanvasObjec
 	bar = append(bar, kit.NewLine(u.style, look, title))
 	head := kit.NewNarrow(design.ReadingWidth+2*design.S4, kit.NewMargin(inset, design.S3, kit.NewRow(design.S2, stretch, bar...)))
 	column := kit.NewColumn(design.S4, content...).Padded(design.S4)
-	return kit.NewDock(head, nil, nil, kit.NewPage(kit.NewNarrow(design.ReadingWidth+2*design.S4, column)))
+	u.scroll.page = kit.NewPage(kit.NewNarrow(design.ReadingWidth+2*design.S4, column))
+	return kit.NewDock(head, nil, nil, u.scroll.page)
 }
 
 // note is a card that tells something: kind is info, warn or danger.

@@ -52,8 +52,9 @@ type UI struct {
 	links   []string
 
 	codes     codesState
-	reader    Reader         // of links, for as long as the user is adding
-	filter    string         // of the activity
+	reader    Reader // of links, for as long as the user is adding
+	filter    string // of the activity
+	scroll    scrolled
 	focusNext fyne.Focusable // gets the focus when the page is on the screen
 	lockError string         // what was wrong with the last PIN
 	tray      *tray
@@ -273,8 +274,18 @@ func (u *UI) resized(size fyne.Size) {
 	}
 }
 
+// scrolled remembers how far the present page is scrolled, so that it stays there
+// when it is built anew.
+type scrolled struct {
+	page    *kit.Page // nil where the screen is none
+	section section
+	depth   int
+}
+
 // rebuild draws the present screen anew.
 func (u *UI) rebuild() {
+	before := u.scroll
+	u.scroll = scrolled{section: u.section, depth: len(u.pages)}
 	u.codes.deck = nil
 	u.codes.refresh = nil
 	var content fyne.CanvasObject
@@ -290,6 +301,9 @@ func (u *UI) rebuild() {
 	}
 	ground := canvas.NewRectangle(u.style.Ground)
 	u.root.set(container.NewStack(ground, content), u.toasts.layer())
+	if same := before.section == u.scroll.section && before.depth == u.scroll.depth; same && before.page != nil && u.scroll.page != nil {
+		u.scroll.page.ScrollTo(before.page.Offset())
+	}
 	if u.focusNext != nil && u.prompt == nil && len(u.sheets) == 0 {
 		u.win.Canvas().Focus(u.focusNext)
 	}

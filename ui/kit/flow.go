@@ -443,11 +443,11 @@ func NewPage(content Flowing) *Page {
 	return p
 }
 
-// Reflow lays the page out anew after something in it grew or shrank.
-func (p *Page) Reflow() {
-	p.content.Refresh()
-	p.scroll.Refresh()
-}
+// Offset is how far the page is scrolled.
+func (p *Page) Offset() float32 { return p.scroll.Offset.Y }
+
+// ScrollTo scrolls the page.
+func (p *Page) ScrollTo(offset float32) { p.scroll.ScrollToOffset(fyne.NewPos(0, offset)) }
 
 // HeightFor implements Flowing: all of the content, so that a sheet can be as
 // high as what is in it. A page that gets less scrolls.
