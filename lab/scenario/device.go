@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -32,6 +33,9 @@ type device struct {
 	// and a device gives one answer at a time. Nil: it cannot be changed.
 	claims *app.Claims
 	truth  app.Claims
+
+	// before counts the messages that the app refused while all was set up.
+	before map[string]int
 }
 
 // workshop makes devices of a scenario's own server.
@@ -149,6 +153,19 @@ func (d *device) account() (app.Account, bool) {
 		}
 	}
 	return app.Account{}, false
+}
+
+// refused lists the reasons for which the app has refused messages since the
+// scenario began.
+func (d *device) refused() []string {
+	var out []string
+	for reason, n := range d.Refusals() {
+		if n > d.before[reason] {
+			out = append(out, reason)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 func (d *device) connected() bool {

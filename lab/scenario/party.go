@@ -97,8 +97,11 @@ func (p *party) evaluate(ctx context.Context, key string, input Document) (e eva
 // methodsPolicy is the policy's path, as the portal uses it.
 const methodsPolicy = "/beta/policies/authenticationMethodsPolicy/authenticationMethodConfigurations/MicrosoftAuthenticator"
 
-// policyType must stand in every patch.
-const policyType = "#microsoft.graph.microsoftAuthenticatorAuthenticationMethodConfiguration"
+// typeMember must stand in every patch of the policy, with policyType.
+const (
+	typeMember = "@odata.type"
+	policyType = "#microsoft.graph.microsoftAuthenticatorAuthenticationMethodConfiguration"
+)
 
 // patchPolicy changes the methods policy, and tells the status and, of a
 // refusal, the message.

@@ -191,10 +191,13 @@ func (p *play) changePolicy(change Document) error {
 	return nil
 }
 
-// names puts ids where a policy names the scenario's users and groups, and the
-// type that every patch must have.
+// names puts ids where a policy names the scenario's users and groups, and adds
+// the type that every patch must have.
 func (o *own) names(change Document) Document {
 	out, _ := o.withIDs(map[string]any(change)).(map[string]any)
+	if _, given := out[typeMember]; !given {
+		out[typeMember] = policyType
+	}
 	return out
 }
 

@@ -109,6 +109,10 @@ func (p *play) perform() []error {
 
 // act does what happens, and verifies what must hold then.
 func (p *play) act() []error {
+	p.quiet()
+	for _, d := range p.devices {
+		d.before = d.Refusals()
+	}
 	if err := p.steps(p.scenario.When); err != nil {
 		return []error{err}
 	}

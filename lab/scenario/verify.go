@@ -293,7 +293,7 @@ func (e *deviceExpect) verifyDevice(m *mismatches, d *device) {
 		}
 	}
 	if len(e.Refusals) > 0 {
-		got := slices.Sorted(maps.Keys(d.App.Refusals()))
+		got := d.refused()
 		want := slices.Sorted(slices.Values(e.Refusals))
 		if slices.Equal(want, []string{none}) {
 			want = nil
