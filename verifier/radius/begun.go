@@ -47,7 +47,7 @@ func (s *Server) forgetBegun(ctx context.Context) {
 	defer ticker.Stop()
 	for {
 		if err := s.sweepBegun(ctx); err != nil && ctx.Err() == nil {
-			s.Logger.Error("forgetting old RADIUS requests", "error", err)
+			s.Logger.ErrorContext(ctx, "forgetting old RADIUS requests", "error", err)
 		}
 		select {
 		case <-ctx.Done():

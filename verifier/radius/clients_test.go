@@ -80,9 +80,9 @@ func (t *terminal) await(pattern *regexp.Regexp) []string {
 			if found != nil {
 				return found
 			}
-			t.T.Fatalf("%s ended (%v) without %s:\n%s", t.cmd.Path, err, pattern, text)
+			t.Fatalf("%s ended (%v) without %s:\n%s", t.cmd.Path, err, pattern, text)
 		case <-timeout.C:
-			t.T.Fatalf("%s did not print %s:\n%s", t.cmd.Path, pattern, text)
+			t.Fatalf("%s did not print %s:\n%s", t.cmd.Path, pattern, text)
 		}
 	}
 }

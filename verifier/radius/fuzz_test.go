@@ -46,7 +46,9 @@ func FuzzPacket(f *testing.F) {
 		if ok && (r.user == "" || !printable(r.user) || len(r.user) > maxUserName) {
 			t.Fatalf("took the name %q", r.user)
 		}
-		splitCode(r.password)
+		if first, code := splitCode(r.password); code != "" && first+","+code != r.password {
+			t.Fatalf("%q was split into %q and %q", r.password, first, code)
+		}
 		reply, err := encode(p, prompt("Enter 42", "state", 1))
 		if err != nil {
 			return // many Proxy-States fill a reply

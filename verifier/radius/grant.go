@@ -92,7 +92,7 @@ func passVendor(value radius.Attribute, secret, requestAuthenticator []byte) ([]
 			}
 			all = append(all, g)
 		default:
-			whole, err := radius.NewVendorSpecific(vendor, radius.Attribute(part))
+			whole, err := radius.NewVendorSpecific(vendor, part)
 			if err != nil {
 				return nil, fmt.Errorf("%w: %w", errMalformed, err)
 			}

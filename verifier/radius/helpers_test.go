@@ -16,6 +16,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/goleak"
 	"layeh.com/radius"
 	"layeh.com/radius/rfc2865"
 	"layeh.com/radius/rfc2869"
@@ -29,6 +30,8 @@ import (
 	"countersign/verifier/store"
 	"countersign/verifier/verifiertest"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
 	sharedSecret = "a shared secret of more than 16"
@@ -133,13 +136,13 @@ func (r *rig) serve(settings Settings) {
 		cancel()
 		r.check(errors.Join(<-done, log.Close()))
 	}
-	r.T.Cleanup(r.stop)
+	r.Cleanup(r.stop)
 }
 
 func (r *rig) check(err error) {
 	if err != nil {
 		r.Helper()
-		r.T.Fatal(err)
+		r.Fatal(err)
 	}
 }
 
@@ -180,7 +183,7 @@ func (r *rig) approve(d *verifiertest.Device, number string) {
 	r.Helper()
 	asked, ok := verifiertest.Last[message.Challenge](d)
 	if !ok {
-		r.T.Fatal("the device was not asked")
+		r.Fatal("the device was not asked")
 	}
 	r.check(d.Send(d.Answer(asked.ID, number)))
 }
@@ -211,7 +214,7 @@ func (r *rig) from(address string) *caller {
 	dialer := net.Dialer{LocalAddr: &net.UDPAddr{IP: net.ParseIP(address)}}
 	conn, err := dialer.DialContext(r.Context(), "udp", r.addr)
 	r.check(err)
-	r.T.Cleanup(func() { _ = conn.Close() })
+	r.Cleanup(func() { _ = conn.Close() })
 	return &caller{r, conn}
 }
 
@@ -258,13 +261,13 @@ func (c *caller) receive(request []byte) (*radius.Packet, []byte) {
 	c.check(err)
 	raw := buffer[:n]
 	if raw[1] != request[1] || !radius.IsAuthenticResponse(raw, request, []byte(sharedSecret)) {
-		c.T.Fatalf("the reply does not belong to the request: %x", raw)
+		c.Fatalf("the reply does not belong to the request: %x", raw)
 	}
 	if raw[20] != byte(rfc2869.MessageAuthenticator_Type) {
-		c.T.Fatalf("the reply's first attribute is %d, not Message-Authenticator", raw[20])
+		c.Fatalf("the reply's first attribute is %d, not Message-Authenticator", raw[20])
 	}
 	if signed, err := verify(raw, request[4:20], []byte(sharedSecret)); err != nil || !signed {
-		c.T.Fatalf("the reply's Message-Authenticator: %v, %v", signed, err)
+		c.Fatalf("the reply's Message-Authenticator: %v, %v", signed, err)
 	}
 	p, err := radius.Parse(raw, []byte(sharedSecret))
 	c.check(err)
@@ -286,7 +289,7 @@ func (c *caller) silence() {
 	c.Helper()
 	p := radius.New(radius.CodeStatusServer, []byte(sharedSecret))
 	if reply := c.exchange(p); reply.Code != radius.CodeAccessAccept {
-		c.T.Fatalf("Status-Server got %s", reply.Code)
+		c.Fatalf("Status-Server got %s", reply.Code)
 	}
 }
 

@@ -67,7 +67,7 @@ sn: Twin
 userPassword: another password
 `)
 	if out := r.run("", "slapadd", "-f", filepath.Join(dir, "slapd.conf"), "-l", filepath.Join(dir, "people.ldif")); out != "" {
-		r.T.Log(out)
+		r.Log(out)
 	}
 	url, plain := "ldaps://127.0.0.1:"+port, "ldap://127.0.0.1:"+r.freePort("tcp")
 	r.background(exec.Command("slapd", "-f", filepath.Join(dir, "slapd.conf"), "-h", url+" "+plain, "-d", "256"), "slapd starting")

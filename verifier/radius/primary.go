@@ -38,7 +38,7 @@ var (
 type refusedBy struct{ radius.Attributes }
 
 func (refusedBy) Error() string   { return errWrongPassword.Error() }
-func (refusedBy) Is(e error) bool { return e == errWrongPassword } //nolint:errorlint // this is what errors.Is calls
+func (refusedBy) Is(e error) bool { return e == errWrongPassword }
 
 // local checks the directory's own passwords. They are argon2id hashes, so only
 // PAP will do: every other protocol needs the password in the clear.

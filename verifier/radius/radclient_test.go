@@ -30,7 +30,7 @@ func (r *rig) run(stdin, name string, args ...string) string {
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Run(); err != nil {
 		if _, ran := err.(*exec.ExitError); !ran { //nolint:errorlint // exec documents the type
-			r.T.Fatalf("%s: %v (make deps installs it)", name, err)
+			r.Fatalf("%s: %v (make deps installs it)", name, err)
 		}
 	}
 	return out.String()

@@ -81,9 +81,9 @@ func TestNoPushBeforeTheFirstFactor(t *testing.T) {
 		c := r.from(address)
 		for _, p := range []*radius.Packet{
 			ask("zoe", "not the password"), ask("zoe", ""), ask("nobody", password), ask("zoe", password+",123456"),
-			ask("zoe", password, func(p *radius.Packet) { p.Attributes.Del(rfc2865.UserPassword_Type) }),
+			ask("zoe", password, func(p *radius.Packet) { p.Del(rfc2865.UserPassword_Type) }),
 			ask("zoe", "", func(p *radius.Packet) {
-				p.Attributes.Del(rfc2865.UserPassword_Type)
+				p.Del(rfc2865.UserPassword_Type)
 				p.Add(rfc2865.CHAPPassword_Type, random(17))
 			}),
 			ask("zoe", password, with(rfc2865.UserName_Type, "other")),
@@ -410,7 +410,7 @@ func TestGatewayWithoutPasswords(t *testing.T) {
 	settings := Settings{Clients: map[string]ClientSettings{"client at 127.0.0.2": {Primary: &mode}}}
 	r := newRig(t, settings, clientAt("127.0.0.2", unsigned), clientAt("127.0.0.3"))
 	phone := r.person("zoe", false)
-	bare := func(p *radius.Packet) { p.Attributes.Del(rfc2865.UserPassword_Type) }
+	bare := func(p *radius.Packet) { p.Del(rfc2865.UserPassword_Type) }
 	c := r.from("127.0.0.2")
 	raw, err := ask("zoe", "", bare).Encode()
 	r.check(err)

@@ -56,7 +56,7 @@ func (s *Server) Run(ctx context.Context, conn net.PacketConn) error {
 		case errors.Is(err, net.ErrClosed):
 			return fmt.Errorf("radius: the socket was closed: %w", err)
 		case errors.Is(err, os.ErrDeadlineExceeded) || err != nil:
-			s.Logger.Warn("receiving RADIUS packets", "error", err)
+			s.Logger.WarnContext(ctx, "receiving RADIUS packets", "error", err)
 			continue
 		}
 		address, err := netip.ParseAddrPort(from.String())
@@ -66,7 +66,7 @@ func (s *Server) Run(ctx context.Context, conn net.PacketConn) error {
 		result := s.receive(ctx, conn, from, address.Addr().Unmap(), slices.Clone(buffer[:n]))
 		s.received.WithLabelValues(result).Inc()
 		if text := noticeOf(result); text != "" && notices.due(result+address.Addr().String()) {
-			s.Logger.Warn("a RADIUS packet was dropped", "reason", text, "address", address.Addr().String())
+			s.Logger.WarnContext(ctx, "a RADIUS packet was dropped", "reason", text, "address", address.Addr().String())
 		}
 	}
 }
@@ -113,7 +113,7 @@ func (s *Server) receive(ctx context.Context, conn net.PacketConn, to net.Addr, 
 	c, known, err := s.clients.at(ctx, from)
 	switch {
 	case err != nil:
-		s.Logger.Error("receiving a RADIUS packet", "error", err)
+		s.Logger.ErrorContext(ctx, "receiving a RADIUS packet", "error", err)
 		return resultFailed
 	case !known:
 		return resultUnknownClient
@@ -129,7 +129,7 @@ func (s *Server) receive(ctx context.Context, conn net.PacketConn, to net.Addr, 
 	case !p.signed && s.mustSign(c, p):
 		return resultUnsigned
 	case p.Code == radius.CodeStatusServer:
-		s.send(conn, to, p, s.encode(p, response{code: radius.CodeAccessAccept}))
+		s.send(conn, to, s.encode(p, response{code: radius.CodeAccessAccept}))
 		return resultAnswered
 	}
 	key := requestKey{address: from, identifier: p.Identifier, authenticator: p.Authenticator}
@@ -146,7 +146,7 @@ func (s *Server) receive(ctx context.Context, conn net.PacketConn, to net.Addr, 
 	case pending:
 		return resultPending
 	case answered:
-		s.send(conn, to, p, raw)
+		s.send(conn, to, raw)
 		return resultRepeated
 	case forged:
 		return resultForged
@@ -164,7 +164,7 @@ func (s *Server) receive(ctx context.Context, conn net.PacketConn, to net.Addr, 
 		defer cancel()
 		raw := s.answer(ctx, c, p, key)
 		s.replies.end(key, raw)
-		s.send(conn, to, p, raw)
+		s.send(conn, to, raw)
 	})
 	return resultStarted
 }
@@ -193,7 +193,7 @@ func (s *Server) answer(ctx context.Context, c client, p packet, key requestKey)
 	return s.encode(p, r)
 }
 
-func (s *Server) send(conn net.PacketConn, to net.Addr, p packet, raw []byte) {
+func (s *Server) send(conn net.PacketConn, to net.Addr, raw []byte) {
 	if raw == nil {
 		return
 	}

@@ -102,7 +102,7 @@ func (s Settings) Check() error {
 func (s Settings) plans(d Directory) (plans, error) {
 	all := plans{byName: map[string]plan{}}
 	var err error
-	if all.common, err = s.ClientSettings.plan(d); err != nil {
+	if all.common, err = s.plan(d); err != nil {
 		return all, fmt.Errorf("radius: %w", err)
 	}
 	for name, own := range maps.All(s.Clients) {

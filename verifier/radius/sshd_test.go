@@ -65,7 +65,7 @@ func (r *rig) sshd() string {
 	dir := r.TempDir()
 	key := filepath.Join(dir, "host_key")
 	if out := r.run("", "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key); out != "" {
-		r.T.Fatal(out)
+		r.Fatal(out)
 	}
 	listener, err := (&net.ListenConfig{}).Listen(r.Context(), "tcp", "127.0.0.1:0")
 	r.check(err)
@@ -110,22 +110,22 @@ func (r *rig) background(cmd *exec.Cmd, ready string) {
 			}
 		}
 	}()
-	r.T.Cleanup(func() {
+	r.Cleanup(func() {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
 		kill := time.AfterFunc(5*time.Second, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
 		<-done
 		_ = cmd.Wait()
 		kill.Stop()
-		if r.T.Failed() {
-			r.T.Logf("%s said:\n%s", filepath.Base(cmd.Path), lines)
+		if r.Failed() {
+			r.Logf("%s said:\n%s", filepath.Base(cmd.Path), lines)
 		}
 	})
 	select {
 	case <-up:
 	case <-done:
-		r.T.Fatalf("%s ended early:\n%s", cmd.Path, lines)
+		r.Fatalf("%s ended early:\n%s", cmd.Path, lines)
 	case <-time.After(patience):
-		r.T.Fatalf("%s is not ready", cmd.Path)
+		r.Fatalf("%s is not ready", cmd.Path)
 	}
 }
 
@@ -144,7 +144,7 @@ func (r *rig) askpass() askpass {
 	// Opened for both: neither end then waits for the other.
 	file, err := os.OpenFile(fifo, os.O_RDWR, 0)
 	r.check(err)
-	r.T.Cleanup(func() { _ = file.Close() })
+	r.Cleanup(func() { _ = file.Close() })
 	r.check(file.SetReadDeadline(time.Now().Add(patience)))
 	path := filepath.Join(dir, "askpass")
 	r.check(os.WriteFile(path, []byte(`#!/bin/sh

@@ -137,7 +137,7 @@ func must(err error) {
 // mschap is an Access-Request over MSCHAPv2.
 func mschap(user, password string, edit ...func(*radius.Packet)) *radius.Packet {
 	p := ask(user, "", edit...)
-	p.Attributes.Del(rfc2865.UserPassword_Type)
+	p.Del(rfc2865.UserPassword_Type)
 	challenge, peer := random(16), random(16)
 	nt, err := rfc2759.GenerateNTResponse(challenge, peer, []byte(user), []byte(password))
 	must(err)

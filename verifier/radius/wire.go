@@ -21,7 +21,6 @@ const (
 // What is wrong with a packet that is dropped, for errors.Is.
 var (
 	errMalformed       = errors.New("radius: malformed packet")
-	errUnsigned        = errors.New("radius: no Message-Authenticator")
 	errWrongSignature  = errors.New("radius: wrong Message-Authenticator")
 	errUnsupportedCode = errors.New("radius: unsupported code")
 )
@@ -103,7 +102,7 @@ func verify(raw, requestAuthenticator, secret []byte) (bool, error) {
 // where it defeats a chosen-prefix collision on the rest (CVE-2024-3596). The
 // packet's Authenticator is the request's, and for a request its own.
 func sign(p *radius.Packet) ([]byte, error) {
-	p.Attributes.Del(rfc2869.MessageAuthenticator_Type)
+	p.Del(rfc2869.MessageAuthenticator_Type)
 	value := make([]byte, signatureSize)
 	p.Attributes = append(radius.Attributes{{Type: rfc2869.MessageAuthenticator_Type, Attribute: value}}, p.Attributes...)
 	unsigned, err := p.MarshalBinary()
