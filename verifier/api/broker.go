@@ -29,8 +29,8 @@ type brokerBody struct {
 	Number    string          `json:"number,omitempty"`
 	State     challenge.State `json:"state"`
 	Reason    string          `json:"reason,omitempty"`
-	ExpiresAt time.Time       `json:"expires_at"`
-	DecidedAt time.Time       `json:"decided_at,omitzero"`
+	ExpiresAt rest.Time       `json:"expires_at"`
+	DecidedAt rest.Time       `json:"decided_at,omitzero"`
 }
 
 func brokerView(id string, c challenge.Challenge) brokerBody {

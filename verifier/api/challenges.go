@@ -59,8 +59,8 @@ type challengeBody struct {
 	Number     string            `json:"number,omitempty"`
 	State      challenge.State   `json:"state"`
 	Reason     string            `json:"reason,omitempty"`
-	ExpiresAt  time.Time         `json:"expires_at"`
-	DecidedAt  time.Time         `json:"decided_at,omitzero"`
+	ExpiresAt  rest.Time         `json:"expires_at"`
+	DecidedAt  rest.Time         `json:"decided_at,omitzero"`
 	Device     string            `json:"device,omitempty"`  // the thumbprint of the device that settled it
 	Receipt    string            `json:"receipt,omitempty"` // its signed answer, a JWS in compact form
 }
@@ -68,13 +68,10 @@ type challengeBody struct {
 func view(c challenge.Challenge) challengeBody {
 	b := challengeBody{
 		ID: c.ID, Experience: c.Experience, State: c.State, Reason: c.Reason,
-		ExpiresAt: c.ExpiresAt.UTC().Truncate(time.Millisecond), Device: string(c.Device), Receipt: c.Receipt,
+		ExpiresAt: rest.Time(c.ExpiresAt), DecidedAt: rest.Time(c.DecidedAt), Device: string(c.Device), Receipt: c.Receipt,
 	}
 	if c.State == challenge.Pending {
 		b.Number = c.Number
-	}
-	if !c.DecidedAt.IsZero() {
-		b.DecidedAt = c.DecidedAt.UTC().Truncate(time.Millisecond)
 	}
 	return b
 }

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"encoding"
 	"errors"
 	"fmt"
 	"io"
@@ -99,6 +100,9 @@ func describe(err error) error {
 	switch {
 	case errors.Is(semantic.Err, json.ErrUnknownName):
 		return Invalid("The member %s is not known here.", name)
+	case semantic.GoType != nil && reflect.PointerTo(semantic.GoType).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) && semantic.Err != nil:
+		// A word out of a list: its type's own error names what is allowed.
+		return Invalid("The member %s: %s.", name, semantic.Err.Error())
 	case semantic.GoType != nil:
 		return Invalid("The member %s must be %s.", name, wanted(semantic.GoType))
 	}
