@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -30,9 +31,10 @@ type instance struct {
 
 // claim makes this process the folder's app, or hands the links to the app that
 // is: errElsewhere.
-func claim(data string, links []string) (*instance, error) {
+func claim(ctx context.Context, data string, links []string) (*instance, error) {
 	path := socketPath(data)
-	if c, err := net.DialTimeout("unix", path, handoverTime); err == nil {
+	dialer := net.Dialer{Timeout: handoverTime}
+	if c, err := dialer.DialContext(ctx, "unix", path); err == nil {
 		defer c.Close()
 		_ = c.SetDeadline(time.Now().Add(handoverTime))
 		if _, err := io.WriteString(c, strings.Join(links, "\n")); err != nil {
@@ -41,7 +43,8 @@ func claim(data string, links []string) (*instance, error) {
 		return nil, errElsewhere
 	}
 	_ = os.Remove(path) // of an app that was killed; Listen tells if it is still there
-	listener, err := net.Listen("unix", path)
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "unix", path)
 	if err != nil {
 		return nil, fmt.Errorf("claiming the data folder: %w", err)
 	}
@@ -56,10 +59,8 @@ func socketPath(data string) string {
 	}
 	sum := sha256.Sum256([]byte(data))
 	name := "countersign-" + hex.EncodeToString(sum[:8])
-	if folder := os.Getenv("XDG_RUNTIME_DIR"); folder != "" {
-		if info, err := os.Stat(folder); err == nil && info.IsDir() {
-			return filepath.Join(folder, name)
-		}
+	if folder := os.Getenv("XDG_RUNTIME_DIR"); folder != "" && exists(folder) { // su keeps the name of a folder that is gone
+		return filepath.Join(folder, name)
 	}
 	if path := filepath.Join(data, name); len(path) < 100 {
 		return path

@@ -95,7 +95,7 @@ func start(f flags, stderr io.Writer) error {
 	if f.Enrol != "" {
 		links = append(links, f.Enrol)
 	}
-	only, err := claim(data, links)
+	only, err := claim(ctx, data, links)
 	if errors.Is(err, errElsewhere) {
 		return nil // the running app has the links, and its window is up
 	}

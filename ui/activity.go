@@ -25,8 +25,10 @@ const activityShown = 100
 // activityPage lists what happened: sign-ins and what the organisations told.
 func (u *UI) activityPage() fyne.CanvasObject {
 	options := []kit.Option{
-		{Value: filterAll, Label: u.T("activity.all")}, {Value: filterApproved, Label: u.T("activity.approved")},
-		{Value: filterRefused, Label: u.T("activity.refused")}, {Value: filterNotices, Label: u.T("activity.notices")},
+		{Value: filterAll, Label: u.T("activity.all")},
+		{Value: filterApproved, Label: u.T("activity.approved")},
+		{Value: filterRefused, Label: u.T("activity.refused")},
+		{Value: filterNotices, Label: u.T("activity.notices")},
 	}
 	choice := kit.NewChoice(u.style, options, u.filter, func(v string) {
 		u.filter = v
@@ -87,6 +89,7 @@ func (u *UI) activityWords(a app.Activity) (icon string, ink color.NRGBA, text s
 		return "shield-alert", u.style.Danger, words("activity.revoked")
 	case app.ActivityNotice:
 		return "info", u.style.Amber, words("activity.notice." + a.Notice)
+	case app.ActivityPrompt:
 	}
 	switch a.State {
 	case stateApproved:

@@ -279,7 +279,8 @@ func (u *UI) alert(icon, title, text string) {
 func (u *UI) message(icon string, colour color.NRGBA, title, text string, buttons ...fyne.CanvasObject) kit.Flowing {
 	objects := []fyne.CanvasObject{
 		kit.NewRow(design.S3, 1, kit.NewIcon(u.style, icon, colour, 26), kit.NewText(u.style, kit.Look{Points: design.Title, Bold: true, Colour: u.style.Ink}, title)),
-		u.body(text)}
+		u.body(text),
+	}
 	return kit.NewColumn(design.S4, append(objects, buttons...)...).Padded(design.S5)
 }
 

@@ -3,7 +3,6 @@ package ui
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -327,7 +326,7 @@ func newBenchOver(t *testing.T, boot *fakeBoot, o options) *bench {
 	}
 	fyneApp := test.NewTempApp(t)
 	u := New(t.Context(), Config{
-		App: fyneApp, Catalogue: catalogue, Boot: boot, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		App: fyneApp, Catalogue: catalogue, Boot: boot, Logger: slog.New(slog.DiscardHandler),
 		Now: func() time.Time { return core.now }, Locale: o.language, Layout: layout,
 		Platform: o.platform, Simulated: o.platform != "", DeviceName: "Alex's laptop", Links: o.links,
 		Spawn: func(f func()) { f() }, Do: func(f func()) { f() },

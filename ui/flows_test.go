@@ -319,10 +319,14 @@ func TestManualEntryMakesAStrictLink(t *testing.T) {
 		form manual
 		want otp.Key
 	}{
-		"by time": {manual{issuer: "Kaffe & Té", name: "zoë@x.example", secret: "jbsw y3dp-ehpk 3pxp", kind: "totp", algorithm: "SHA256", digits: "8", period: "60"},
-			otp.Key{Type: otp.TOTP, Issuer: "Kaffe & Té", Name: "zoë@x.example", Algorithm: "SHA256", Digits: 8, Period: 60}},
-		"by counter": {manual{name: "zoe", secret: "JBSWY3DPEHPK3PXP", kind: "hotp", algorithm: "SHA1", digits: "6"},
-			otp.Key{Type: otp.HOTP, Name: "zoe", Algorithm: "SHA1", Digits: 6}},
+		"by time": {
+			manual{issuer: "Kaffe & Té", name: "zoë@x.example", secret: "jbsw y3dp-ehpk 3pxp", kind: "totp", algorithm: "SHA256", digits: "8", period: "60"},
+			otp.Key{Type: otp.TOTP, Issuer: "Kaffe & Té", Name: "zoë@x.example", Algorithm: "SHA256", Digits: 8, Period: 60},
+		},
+		"by counter": {
+			manual{name: "zoe", secret: "JBSWY3DPEHPK3PXP", kind: "hotp", algorithm: "SHA1", digits: "6"},
+			otp.Key{Type: otp.HOTP, Name: "zoe", Algorithm: "SHA1", Digits: 6},
+		},
 	} {
 		t.Run(rule, func(t *testing.T) {
 			got, err := otp.ParseURI(c.form.link())

@@ -78,8 +78,16 @@ func (u *UI) closePrompt() {
 
 // overlayGone gives the keyboard back to what was covered.
 func (u *UI) overlayGone() {
-	if n := len(u.sheets); n > 0 && u.win.Canvas().Overlays().Top() == nil {
+	if u.win.Canvas().Overlays().Top() != nil {
+		return
+	}
+	if n := len(u.sheets); n > 0 {
 		u.overlay(u.sheets[n-1])
+		return
+	}
+	if u.focusGone {
+		u.focusGone = false
+		u.win.Canvas().Unfocus()
 	}
 }
 

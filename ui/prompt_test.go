@@ -210,10 +210,19 @@ func TestApprovalGoesByItselfAndADenialStays(t *testing.T) {
 func TestEveryOutcomeHasItsWords(t *testing.T) {
 	b := phone(t)
 	for _, r := range []app.Result{
-		{State: "approved"}, {State: "denied"}, {State: "denied", Reason: "user"}, {State: "denied", Reason: "number_mismatch"},
-		{State: "denied", Reason: "reported"}, {State: "denied", Reason: "wearable"}, {State: "denied", Reason: "upgrade_required"},
-		{State: "denied", Reason: "user_verification_missing"}, {State: "denied", Reason: "locked"}, {State: "expired"}, {State: "cancelled"},
-		{State: "approved", Elsewhere: true}, {State: "denied", Elsewhere: true},
+		{State: "approved"},
+		{State: "denied"},
+		{State: "denied", Reason: "user"},
+		{State: "denied", Reason: "number_mismatch"},
+		{State: "denied", Reason: "reported"},
+		{State: "denied", Reason: "wearable"},
+		{State: "denied", Reason: "upgrade_required"},
+		{State: "denied", Reason: "user_verification_missing"},
+		{State: "denied", Reason: "locked"},
+		{State: "expired"},
+		{State: "cancelled"},
+		{State: "approved", Elsewhere: true},
+		{State: "denied", Elsewhere: true},
 	} {
 		if key := b.outcomeKey(r, false); key == "outcome.unknown" {
 			t.Errorf("%+v has no words", r)
@@ -251,8 +260,8 @@ func TestBrokerRequestCoversTheNumberAndShowsItAgain(t *testing.T) {
 	core := populated(t)
 	b := newBench(t, core, options{language: "sv", phone: true, platform: "ios"})
 	broker := &fakeBroker{state: app.BrokerState{Number: "57"}}
-	b.UI.broker = &brokerView{u: b.UI, broker: runless{broker}, stop: func() {}}
-	b.pages = []page{{build: b.UI.broker.screen}}
+	b.broker = &brokerView{u: b.UI, broker: runless{broker}, stop: func() {}}
+	b.pages = []page{{build: b.broker.screen}}
 	b.rebuild()
 	b.syncPrompt()
 	if b.prompt != nil {
@@ -260,7 +269,7 @@ func TestBrokerRequestCoversTheNumberAndShowsItAgain(t *testing.T) {
 	}
 	p := prompt("p1")
 	broker.state.Prompt, broker.state.Covered, broker.state.CanShowNumber = &p, true, true
-	b.UI.broker.changed()
+	b.broker.changed()
 	if b.prompt == nil {
 		t.Fatal("the request is not over the number")
 	}
@@ -273,12 +282,12 @@ func TestBrokerRequestCoversTheNumberAndShowsItAgain(t *testing.T) {
 		t.Fatal("the control does nothing")
 	}
 	broker.state.Covered, broker.state.CanShowNumber = false, false
-	b.UI.broker.changed()
+	b.broker.changed()
 	if b.prompt != nil {
 		t.Fatal("the request still covers the number")
 	}
 	broker.state.Covered, broker.state.CanShowNumber = true, true
-	b.UI.broker.changed()
+	b.broker.changed()
 	b.typeOn("7", fyne.KeyReturn)
 	if len(core.answers) != 1 || core.answers[0].Number != "57" {
 		t.Errorf("answers %+v: what was typed before the number was shown again is lost", core.answers)

@@ -29,6 +29,7 @@ func (u *UI) current() fyne.CanvasObject {
 		return u.activityPage()
 	case sectionSettings:
 		return u.settingsPage()
+	case sectionCodes:
 	}
 	return u.codesPage()
 }
@@ -126,7 +127,7 @@ func (u *UI) framed(title string, content ...fyne.CanvasObject) fyne.CanvasObjec
 }
 
 // note is a card that tells something: kind is info, warn or danger.
-func (u *UI) note(kind, icon, text string, actions ...fyne.CanvasObject) fyne.CanvasObject {
+func (u *UI) note(kind, icon, text string) fyne.CanvasObject {
 	ground, ink := u.style.AccentSoft, u.style.Accent
 	switch kind {
 	case "warn":
@@ -135,15 +136,10 @@ func (u *UI) note(kind, icon, text string, actions ...fyne.CanvasObject) fyne.Ca
 		ground, ink = u.style.DangerSoft, u.style.Danger
 	}
 	row := kit.NewRow(design.S3, 1, kit.NewIcon(u.style, icon, ink, 22), kit.NewText(u.style, kit.Look{Points: design.Body - 1, Colour: u.style.Ink}, text))
-	objects := append([]fyne.CanvasObject{row}, actions...)
-	return kit.NewCard(u.style, kit.NewColumn(design.S2, objects...)).Padded(design.S3).Radius(design.RadiusM).On(ground, color.NRGBA{})
+	return kit.NewCard(u.style, row).Padded(design.S3).Radius(design.RadiusM).On(ground, color.NRGBA{})
 }
 
-// heading, body and muted are the three voices of a page.
-func (u *UI) heading(text string) fyne.CanvasObject {
-	return kit.NewText(u.style, kit.Look{Points: design.Heading, Bold: true, Colour: u.style.Ink}, text)
-}
-
+// body and muted are the two voices of a page.
 func (u *UI) body(text string) *kit.Text {
 	return kit.NewText(u.style, kit.Look{Points: design.Body, Colour: u.style.Ink}, text)
 }

@@ -56,6 +56,7 @@ type UI struct {
 	filter    string // of the activity
 	scroll    scrolled
 	focusNext fyne.Focusable // gets the focus when the page is on the screen
+	focusGone bool           // under a sheet or prompt, the focus is on a page that is no more
 	lockError string         // what was wrong with the last PIN
 	tray      *tray
 }
@@ -304,8 +305,13 @@ func (u *UI) rebuild() {
 	if same := before.section == u.scroll.section && before.depth == u.scroll.depth; same && before.page != nil && u.scroll.page != nil {
 		u.scroll.page.ScrollTo(before.page.Offset())
 	}
-	if u.focusNext != nil && u.prompt == nil && len(u.sheets) == 0 {
+	switch {
+	case u.prompt != nil || len(u.sheets) > 0:
+		u.focusGone = true
+	case u.focusNext != nil:
 		u.win.Canvas().Focus(u.focusNext)
+	default:
+		u.win.Canvas().Unfocus() // of what was on the page before: it would swallow keys
 	}
 	u.focusNext = nil
 	u.ticking.adjust()
@@ -323,27 +329,26 @@ func (u *UI) pushSecret(build func() fyne.CanvasObject) {
 	u.rebuild()
 }
 
-// back closes the topmost sheet or page, and reports whether there was one.
-func (u *UI) back() bool {
+// back closes the topmost sheet or page, or ends a search.
+func (u *UI) back() {
 	if n := len(u.sheets); n > 0 {
 		u.closeSheet(u.sheets[n-1])
-		return true
+		return
 	}
 	if u.broker != nil {
 		u.broker.leave()
-		return true
+		return
 	}
 	if n := len(u.pages); n > 0 {
 		u.pages = u.pages[:n-1]
 		u.rebuild()
-		return true
+		return
 	}
 	if u.codes.query != "" {
 		u.codes.query = ""
 		u.rebuild()
-		return true
+		return
 	}
-	return false
 }
 
 // home closes every page.

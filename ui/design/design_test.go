@@ -19,13 +19,27 @@ func TestContrast(t *testing.T) {
 			least  float64
 		}
 		pairs := []pair{
-			{"ink on ground", p.Ink, p.Ground, 7}, {"ink on surface", p.Ink, p.Surface, 7}, {"ink on raised", p.Ink, p.Raised, 7}, {"ink on hover", p.Ink, p.Hover, 7},
-			{"muted on ground", p.Muted, p.Ground, 4.5}, {"muted on surface", p.Muted, p.Surface, 4.5}, {"muted on raised", p.Muted, p.Raised, 4.5},
-			{"accent on ground", p.Accent, p.Ground, 4.5}, {"accent on surface", p.Accent, p.Surface, 4.5}, {"accent on soft", p.Accent, p.AccentSoft, 4.5},
+			{"ink on ground", p.Ink, p.Ground, 7},
+			{"ink on surface", p.Ink, p.Surface, 7},
+			{"ink on raised", p.Ink, p.Raised, 7},
+			{"ink on hover", p.Ink, p.Hover, 7},
+			{"muted on ground", p.Muted, p.Ground, 4.5},
+			{"muted on surface", p.Muted, p.Surface, 4.5},
+			{"muted on raised", p.Muted, p.Raised, 4.5},
+			{"accent on ground", p.Accent, p.Ground, 4.5},
+			{"accent on surface", p.Accent, p.Surface, 4.5},
+			{"accent on soft", p.Accent, p.AccentSoft, 4.5},
 			{"words on accent", p.OnAccent, p.Accent, 4.5},
-			{"amber on surface", p.Amber, p.Surface, 4.5}, {"amber on soft", p.Amber, p.AmberSoft, 4.5}, {"ink on amber soft", p.Ink, p.AmberSoft, 4.5},
-			{"danger on surface", p.Danger, p.Surface, 4.5}, {"danger on ground", p.Danger, p.Ground, 4.5}, {"danger on soft", p.Danger, p.DangerSoft, 4.5}, {"words on danger", p.OnDanger, p.Danger, 4.5}, {"ink on danger soft", p.Ink, p.DangerSoft, 4.5},
-			{"outline on surface", p.Outline, p.Surface, 3}, {"outline on ground", p.Outline, p.Ground, 3},
+			{"amber on surface", p.Amber, p.Surface, 4.5},
+			{"amber on soft", p.Amber, p.AmberSoft, 4.5},
+			{"ink on amber soft", p.Ink, p.AmberSoft, 4.5},
+			{"danger on surface", p.Danger, p.Surface, 4.5},
+			{"danger on ground", p.Danger, p.Ground, 4.5},
+			{"danger on soft", p.Danger, p.DangerSoft, 4.5},
+			{"words on danger", p.OnDanger, p.Danger, 4.5},
+			{"ink on danger soft", p.Ink, p.DangerSoft, 4.5},
+			{"outline on surface", p.Outline, p.Surface, 3},
+			{"outline on ground", p.Outline, p.Ground, 3},
 		}
 		for _, m := range p.Monograms {
 			pairs = append(pairs, pair{"letter on monogram", p.OnMonograms, m, 4.5})

@@ -182,8 +182,9 @@ func (d *Deck) Neighbour(index int, key fyne.KeyName) int {
 		return 0
 	case fyne.KeyEnd:
 		return d.count - 1
+	default:
+		return -1
 	}
-	return -1
 }
 
 // CreateRenderer implements fyne.Widget.

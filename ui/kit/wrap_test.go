@@ -51,7 +51,7 @@ func FuzzWrap(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string, width int) {
 		if !utf8.ValidString(s) || width < 1 || width > 200 || len(s) > 500 {
-			t.Skip()
+			return // not a text of a screen
 		}
 		lines := Wrap(s, float32(width), count)
 		strip := func(s string) string { return strings.ReplaceAll(strings.ReplaceAll(Plain(s), " ", ""), "\n", "") }
