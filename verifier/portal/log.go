@@ -148,14 +148,14 @@ func (p *Portal) filter(r *http.Request, v *logView) (f audit.Filter, words stri
 		if bound.text == "" {
 			continue
 		}
-		day, err := time.Parse(time.DateOnly, bound.text)
-		if err != nil {
-			return f, "admin.bad_date", nil
+		if day, err := time.Parse(time.DateOnly, bound.text); err == nil {
+			*bound.at = day.AddDate(0, 0, bound.days)
+		} else {
+			words = "admin.bad_date"
 		}
-		*bound.at = day.AddDate(0, 0, bound.days)
 	}
-	if v.User == "" {
-		return f, "", nil
+	if v.User == "" || words != "" {
+		return f, words, nil
 	}
 	err = p.Store.View(r.Context(), func(tx store.Tx) error {
 		u, err := p.Directory.FindUser(tx, v.User)

@@ -160,7 +160,7 @@ func (p *Portal) saveUser(w http.ResponseWriter, r *http.Request, who admin) err
 	if err != nil {
 		return err
 	}
-	return redirect(w, r, r.URL.Path)
+	return redirect(w, r, "/admin/users/"+id)
 }
 
 // enrolUser is POST /admin/users/{id}/enrol: a link, shown this once, for the

