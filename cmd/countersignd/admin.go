@@ -41,6 +41,7 @@ type adminCommands struct {
 		Set  settingsSetCmd  `cmd:"" help:"Change settings."`
 	} `cmd:"" help:"The organisation's settings."`
 	AdminToken adminTokenCmd `cmd:"" help:"Make an administrator's token for the policy API, good for 8 hours."`
+	AdminLink  adminLinkCmd  `cmd:"" help:"Make a one-time link, good for 15 minutes, that makes its user an administrator."`
 	Backup     backupCmd     `cmd:"" help:"Write an encrypted backup of the data, key included."`
 	Restore    restoreCmd    `cmd:"" help:"Make a data folder from a backup."`
 	Audit      struct {

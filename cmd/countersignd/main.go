@@ -94,7 +94,7 @@ func (e *env) report(err error, status int) int {
 func plain(err error) string {
 	text := strings.Join(strings.Fields(strings.ReplaceAll(err.Error(), "\n", "; ")), " ")
 	parts := strings.Split(text, ": ")
-	packages := []string{"directory", "tenant", "audit", "vault", "store", "backup", "identity", "enrol", "challenge", "verifier", "invalid"}
+	packages := []string{"directory", "tenant", "audit", "vault", "store", "backup", "identity", "enrol", "challenge", "verifier", "portal", "invalid"}
 	named := func(part string) bool { return slices.Contains(packages, part) }
 	return strings.Join(append(slices.DeleteFunc(parts[:len(parts)-1], named), parts[len(parts)-1]), ": ")
 }

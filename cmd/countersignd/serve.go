@@ -26,6 +26,7 @@ import (
 	"countersign/verifier/middleware"
 	"countersign/verifier/page"
 	"countersign/verifier/policy"
+	"countersign/verifier/portal"
 	"countersign/verifier/session"
 	"countersign/verifier/store"
 	"countersign/verifier/web"
@@ -147,6 +148,10 @@ func (s *server) run(ctx context.Context, demo bool) error {
 	if err != nil {
 		return err
 	}
+	err = s.verifier.Store.Update(ctx, func(tx store.Tx) error { return portal.SetPublicURL(tx, s.listen.url.String()) })
+	if err != nil {
+		return fmt.Errorf("writing where the portal is: %w", err)
+	}
 	if demo {
 		if err := s.demo(ctx); err != nil {
 			return fmt.Errorf("preparing the demo: %w", err)
@@ -212,6 +217,15 @@ func (s *server) mountPages(mux *http.ServeMux, wrap *middleware.Middleware) err
 		return err
 	}
 	site.Mount(mux)
+	admin, err := portal.New(portal.Config{
+		Store: v.Store, Audit: v.Audit, Directory: v.Directory, Tenant: v.Tenant, Rules: v.Rules, Challenges: v.Challenges, Enrolments: v.Enrolments,
+		Sessions: sessions, Pages: pages, Middleware: wrap, Revoke: v.RevokeDevice, Limits: v.Challenges.Limits,
+		PublicURL: s.listen.url.String(), Now: time.Now, Logger: s.logger,
+	})
+	if err != nil {
+		return err
+	}
+	admin.Mount(mux)
 	return nil
 }
 

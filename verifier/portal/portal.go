@@ -63,6 +63,8 @@ const (
 	ManageClients Permission = "clients.manage"
 	ReadPolicy    Permission = "policy.read"
 	ManagePolicy  Permission = "policy.manage"
+	// HoldLink is not a user's: who has an administrator's link has it.
+	HoldLink Permission = "link.hold"
 )
 
 // RoleReader is the directory role that may look at everything and change
@@ -90,6 +92,9 @@ func granted(u directory.User) []Permission {
 	return nil
 }
 
+// declared are the permissions that a route can name.
+func declared() []Permission { return append(allPermissions(), HoldLink) }
+
 // Fresh is how long after an approval by one of their methods an administrator
 // may work: a screen left open overnight opens nothing.
 const Fresh = time.Hour
@@ -99,6 +104,7 @@ type admin struct {
 	user    directory.User
 	session session.Session
 	may     []Permission
+	ready   bool // has a method to approve with
 }
 
 func (a admin) can(p Permission) bool { return slices.Contains(a.may, p) }
@@ -107,7 +113,8 @@ type handler func(w http.ResponseWriter, r *http.Request, who admin) error
 
 // route is a page or an action with the permission that it needs.
 type route struct {
-	pattern string
+	method  string
+	path    string // as http.ServeMux has it
 	needs   Permission
 	handler handler
 }
@@ -133,11 +140,12 @@ func New(cfg Config) (*Portal, error) {
 	return p, err
 }
 
-// checkRoutes refuses a route that declares no permission that exists.
+// checkRoutes refuses a route that declares no permission, or one that does not
+// exist.
 func checkRoutes(routes []route) error {
 	for _, r := range routes {
-		if !slices.Contains(allPermissions(), r.needs) {
-			return fmt.Errorf("portal: the route %s declares no permission", r.pattern)
+		if !slices.Contains(declared(), r.needs) {
+			return fmt.Errorf("portal: the route %s %s declares no permission", r.method, r.path)
 		}
 	}
 	return nil
@@ -145,36 +153,39 @@ func checkRoutes(routes []route) error {
 
 func (p *Portal) all() []route {
 	return []route{
-		{"GET /admin", ReadLog, p.overview},
-		{"GET /admin/log", ReadLog, p.log},
-		{"GET /admin/log.jsonl", ReadLog, p.export},
+		{http.MethodGet, "/admin/link/{token}", HoldLink, p.showLink},
+		{http.MethodPost, "/admin/link/{token}", HoldLink, p.takeLink},
 
-		{"GET /admin/users", ReadUsers, p.users},
-		{"POST /admin/users", ManageUsers, p.addUser},
-		{"GET /admin/users/{id}", ReadUsers, p.user},
-		{"POST /admin/users/{id}", ManageUsers, p.saveUser},
-		{"POST /admin/users/{id}/enrol", ManageUsers, p.enrolUser},
-		{"POST /admin/users/{id}/release", ManageUsers, p.releaseUser},
-		{"POST /admin/users/{id}/revoke", ManageUsers, p.revokeDevice},
-		{"POST /admin/users/{id}/totp", ManageUsers, p.removeTOTP},
-		{"POST /admin/users/{id}/delete", ManageUsers, p.deleteUser},
+		{http.MethodGet, "/admin", ReadLog, p.overview},
+		{http.MethodGet, "/admin/log", ReadLog, p.log},
+		{http.MethodGet, "/admin/log.jsonl", ReadLog, p.export},
 
-		{"GET /admin/groups", ReadGroups, p.groups},
-		{"POST /admin/groups", ManageGroups, p.addGroup},
-		{"GET /admin/groups/{id}", ReadGroups, p.group},
-		{"POST /admin/groups/{id}/members", ManageGroups, p.addMember},
-		{"POST /admin/groups/{id}/remove", ManageGroups, p.removeMember},
-		{"POST /admin/groups/{id}/delete", ManageGroups, p.deleteGroup},
+		{http.MethodGet, "/admin/users", ReadUsers, p.users},
+		{http.MethodPost, "/admin/users", ManageUsers, p.addUser},
+		{http.MethodGet, "/admin/users/{id}", ReadUsers, p.user},
+		{http.MethodPost, "/admin/users/{id}", ManageUsers, p.saveUser},
+		{http.MethodPost, "/admin/users/{id}/enrol", ManageUsers, p.enrolUser},
+		{http.MethodPost, "/admin/users/{id}/release", ManageUsers, p.releaseUser},
+		{http.MethodPost, "/admin/users/{id}/revoke", ManageUsers, p.revokeDevice},
+		{http.MethodPost, "/admin/users/{id}/totp", ManageUsers, p.removeTOTP},
+		{http.MethodPost, "/admin/users/{id}/delete", ManageUsers, p.deleteUser},
 
-		{"GET /admin/clients", ReadClients, p.clients},
-		{"POST /admin/clients", ManageClients, p.addClient},
-		{"POST /admin/clients/{id}/delete", ManageClients, p.deleteClient},
+		{http.MethodGet, "/admin/groups", ReadGroups, p.groups},
+		{http.MethodPost, "/admin/groups", ManageGroups, p.addGroup},
+		{http.MethodGet, "/admin/groups/{id}", ReadGroups, p.group},
+		{http.MethodPost, "/admin/groups/{id}/members", ManageGroups, p.addMember},
+		{http.MethodPost, "/admin/groups/{id}/remove", ManageGroups, p.removeMember},
+		{http.MethodPost, "/admin/groups/{id}/delete", ManageGroups, p.deleteGroup},
 
-		{"GET /admin/policy", ReadPolicy, p.policy},
-		{"POST /admin/policy", ManagePolicy, p.savePolicy},
-		{"GET /admin/settings", ReadPolicy, p.settings},
-		{"POST /admin/settings", ManagePolicy, p.saveSettings},
-		{"GET /admin/what-if", ReadPolicy, p.whatIf},
+		{http.MethodGet, "/admin/clients", ReadClients, p.clients},
+		{http.MethodPost, "/admin/clients", ManageClients, p.addClient},
+		{http.MethodPost, "/admin/clients/{id}/delete", ManageClients, p.deleteClient},
+
+		{http.MethodGet, "/admin/policy", ReadPolicy, p.policy},
+		{http.MethodPost, "/admin/policy", ManagePolicy, p.savePolicy},
+		{http.MethodGet, "/admin/settings", ReadPolicy, p.settings},
+		{http.MethodPost, "/admin/settings", ManagePolicy, p.saveSettings},
+		{http.MethodGet, "/admin/what-if", ReadPolicy, p.whatIf},
 	}
 }
 
@@ -187,7 +198,7 @@ const (
 func (p *Portal) Mount(mux *http.ServeMux) {
 	inner := http.NewServeMux()
 	for _, r := range p.routes {
-		inner.Handle(r.pattern, p.guard(r))
+		inner.Handle(r.method+" "+r.path, p.guard(r))
 	}
 	inner.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		p.message(w, r, http.StatusNotFound, "outcome.not-found.title", "outcome.not-found.text")
@@ -212,6 +223,10 @@ func (p *Portal) Mount(mux *http.ServeMux) {
 // guard lets a request through to a route whose permission its user has.
 func (p *Portal) guard(to route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if to.needs == HoldLink {
+			p.failed(w, r, to.handler(w, r, admin{}))
+			return
+		}
 		who, err := p.who(r)
 		switch {
 		case errors.Is(err, session.ErrNone):
@@ -220,8 +235,11 @@ func (p *Portal) guard(to route) http.Handler {
 		case err == nil && !who.can(to.needs):
 			p.message(w, r, http.StatusForbidden, "admin.denied", "admin.denied_text")
 			return
+		case err == nil && !who.ready:
+			p.ask(w, r, "admin.no_method", "admin.no_method_text", "/account/add", "account.add")
+			return
 		case err == nil && !who.session.Approved(p.Now(), Fresh):
-			p.message(w, r, http.StatusForbidden, "admin.stale", "admin.stale_text")
+			p.ask(w, r, "admin.stale", "admin.stale_text", "/account/verify", "admin.approve")
 			return
 		case err == nil:
 			err = to.handler(w, r, who)
@@ -241,7 +259,10 @@ func (p *Portal) who(r *http.Request) (admin, error) {
 	}
 	who := admin{session: current}
 	err = p.Store.View(r.Context(), func(tx store.Tx) (err error) {
-		who.user, err = p.Directory.UserByID(tx, current.User)
+		if who.user, err = p.Directory.UserByID(tx, current.User); err != nil {
+			return err
+		}
+		who.ready, err = p.hasMethod(tx, current.User)
 		return err
 	})
 	if errors.Is(err, directory.ErrUnknownUser) {
@@ -268,6 +289,8 @@ func unknown(err error) bool {
 func (p *Portal) failed(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case err == nil || r.Context().Err() != nil:
+	case errors.Is(err, ErrLink):
+		p.message(w, r, http.StatusGone, "admin.link_over", "admin.link_over_text")
 	case unknown(err):
 		p.message(w, r, http.StatusNotFound, "admin.unknown", "admin.unknown_text")
 	case errors.Is(err, errForm):
@@ -279,13 +302,21 @@ func (p *Portal) failed(w http.ResponseWriter, r *http.Request, err error) {
 	}
 }
 
-// messageView is the data of admin-message.html.
-type messageView struct{ Text string }
+// messageView is the data of admin-message.html. With an Action it offers the
+// way on by a form.
+type messageView struct{ Text, Action, Button string }
 
 // message draws a page with a title and a text. It must not fail on what the
 // page before failed on, and so reads nothing.
 func (p *Portal) message(w http.ResponseWriter, r *http.Request, status int, title, text string) {
 	p.Pages.Render(w, r, status, "admin-message", page.View{Title: title, Org: "Countersign", Data: messageView{Text: text}})
+}
+
+// ask refuses a page until its reader has done something else first.
+func (p *Portal) ask(w http.ResponseWriter, r *http.Request, title, text, action, button string) {
+	p.Pages.Render(w, r, http.StatusForbidden, "admin-message", page.View{
+		Title: title, Org: "Countersign", Data: messageView{Text: text, Action: action, Button: button},
+	})
 }
 
 // view draws a page of the portal.
@@ -310,9 +341,14 @@ func navigation(r *http.Request, who admin) []page.Item {
 		href, text string
 		needs      Permission
 	}{
-		{"/admin", "admin.overview", ReadLog}, {"/admin/users", "admin.users", ReadUsers}, {"/admin/groups", "admin.groups", ReadGroups},
-		{"/admin/clients", "admin.clients", ReadClients}, {"/admin/policy", "admin.policy", ReadPolicy},
-		{"/admin/settings", "admin.settings", ReadPolicy}, {"/admin/what-if", "admin.what_if", ReadPolicy}, {"/admin/log", "admin.log", ReadLog},
+		{"/admin", "admin.overview", ReadLog},
+		{"/admin/users", "admin.users", ReadUsers},
+		{"/admin/groups", "admin.groups", ReadGroups},
+		{"/admin/clients", "admin.clients", ReadClients},
+		{"/admin/policy", "admin.policy", ReadPolicy},
+		{"/admin/settings", "admin.settings", ReadPolicy},
+		{"/admin/what-if", "admin.what_if", ReadPolicy},
+		{"/admin/log", "admin.log", ReadLog},
 	} {
 		if who.can(section.needs) {
 			items = append(items, page.Item{Href: section.href, Text: section.text, Here: r.URL.Path == section.href})
@@ -341,7 +377,8 @@ func mistaken(err error, kinds ...error) (string, bool) {
 	return "", false
 }
 
+// redirect leads to a page of the portal.
 func redirect(w http.ResponseWriter, r *http.Request, to string) error {
-	http.Redirect(w, r, to, http.StatusSeeOther)
+	http.Redirect(w, r, to, http.StatusSeeOther) //nolint:gosec // to begins with /admin, whatever id follows
 	return nil
 }

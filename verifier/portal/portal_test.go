@@ -78,6 +78,7 @@ func newSite(t *testing.T) *site {
 func (s *site) as(u directory.User) directory.User {
 	s.t.Helper()
 	u = s.User(u)
+	s.Device(u)
 	s.next = session.Session{User: u.ID, Name: u.Name, Stage: session.SignedIn, ApprovedAt: s.Clock.Now()}
 	s.post("/test/session")
 	return u
@@ -192,7 +193,7 @@ func TestAnApprovalDoesNotLastForTheDay(t *testing.T) {
 		s.Clock.Move(25 * time.Minute)
 		s.get("/admin/users")
 	}
-	s.get("/admin/users").want(http.StatusForbidden, "message").has("Sign in again")
+	s.get("/admin/users").want(http.StatusForbidden, "message").has("Approve once more", `action="/account/verify"`)
 }
 
 func TestARightThatIsTakenAwayIsGone(t *testing.T) {

@@ -22,6 +22,7 @@ const (
 	nextTOTP       = "totp"
 	nextRemoveTOTP = "remove-totp"
 	nextRemove     = "remove:" // and the device's id
+	nextPortal     = "portal"
 )
 
 // moment is a time for machines and for readers without scripts.
@@ -168,6 +169,8 @@ func (web *Web) goOn(w http.ResponseWriter, r *http.Request, current session.Ses
 		return web.beginTOTP(w, r, current)
 	case next == nextRemoveTOTP:
 		return web.doRemoveTOTP(w, r, current)
+	case next == nextPortal:
+		return redirect(w, r, "/admin")
 	case isRemoval:
 		return web.doRemoveDevice(w, r, current, identity.Thumbprint(device))
 	}
@@ -184,6 +187,12 @@ func (web *Web) noticed(w http.ResponseWriter, r *http.Request, current session.
 		return err
 	}
 	return redirect(w, r, "/account")
+}
+
+// verify is POST /account/verify: a new approval, which the portal asks for
+// where the last one is too old for it.
+func (web *Web) verify(w http.ResponseWriter, r *http.Request) error {
+	return web.change(w, r, nextPortal)
 }
 
 // removeDevice is POST /account/remove.

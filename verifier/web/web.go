@@ -123,6 +123,7 @@ func (web *Web) routes() map[string]handler {
 		"GET /reset/done":      web.resetDone,
 
 		"GET /account":               web.account,
+		"POST /account/verify":       web.verify,
 		"POST /account/remove":       web.removeDevice,
 		"GET /account/add":           web.showAdd,
 		"POST /account/add":          web.add,
