@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"countersign/crypto/relayurl"
 	"countersign/lab/scenario"
@@ -34,6 +35,7 @@ func (c scenariosCmd) Run(e *env) error {
 		return err
 	}
 	var told error
+	begun := time.Now()
 	results := scenario.Run(e.ctx, all, scenario.Options{Remote: remote, Logger: e.logger}, func(r scenario.Result) {
 		told = errors.Join(told, r.WriteText(e.stdout))
 	})
@@ -43,7 +45,7 @@ func (c scenariosCmd) Run(e *env) error {
 	if err := e.ctx.Err(); err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintln(e.stdout, scenario.Summary(results)); err != nil {
+	if _, err := fmt.Fprintln(e.stdout, scenario.Summary(results, time.Since(begun))); err != nil {
 		return fmt.Errorf("telling the results: %w", err)
 	}
 	if err := c.junit(results); err != nil {

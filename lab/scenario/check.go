@@ -447,10 +447,10 @@ func (s *releaseStep) check(c *checker) error {
 	return known(c, s.Line, "user", s.User, c.scenario.Given.Users)
 }
 
-func (s *tenantStep) check(c *checker) error   { return c.tenant(s.Change) }
-func (s *policyStep) check(*checker) error     { return nil }
-func (s *evaluateStep) check(*checker) error   { return nil }
-func (s *expectStep) check(c *checker) error   { return s.That.Want.check(c) }
+func (s *tenantStep) check(c *checker) error    { return c.tenant(s.Change) }
+func (s *policyStep) check(*checker) error      { return nil }
+func (s *evaluateStep) check(*checker) error    { return nil }
+func (s *expectStep) check(c *checker) error    { return s.That.Want.check(c) }
 func (s *showAgainStep) check(c *checker) error { return c.broker(s.Line, s.SignIn) }
 
 func (s *brokerStep) check(c *checker) error {

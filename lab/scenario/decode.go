@@ -444,4 +444,3 @@ func wordOf[E ~string](v *E, text []byte, allowed ...E) error {
 	*v = E(text)
 	return nil
 }
-

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"countersign/app"
@@ -27,6 +28,7 @@ type device struct {
 
 	mu      sync.Mutex
 	skew    time.Duration
+	passed  atomic.Int64   // messages that the verifier's connection took
 	answers sync.WaitGroup // those on the way while it is away
 
 	// claims is what its answers say of it. The app reads it while it decides,
@@ -85,7 +87,7 @@ func (w *workshop) open(ctx context.Context, name string, about message.About) (
 
 func (w *workshop) connector(d *device) app.Connector {
 	return func(c app.Connection) (app.Carrier, error) {
-		link := &wire{network: w.network, device: d.name, receive: c.Receive}
+		link := &wire{network: w.network, device: d.name, passed: &d.passed, receive: c.Receive}
 		client, err := transport.NewClient(transport.Config{
 			URL: c.Relay, Key: c.Key, Role: transport.RoleDevice, Pin: c.Pin,
 			Verifiers: func() []identity.Thumbprint { return []identity.Thumbprint{c.Verifier} },

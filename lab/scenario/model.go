@@ -33,9 +33,9 @@ const lastRule = 13
 // given is what there is before anything happens.
 type given struct {
 	Line    Line
-	Tenant  tenantChange          `yaml:"tenant"`
-	Limits  givenLimits           `yaml:"limits"`
-	Policy  Document              `yaml:"policy"`
+	Tenant  tenantChange           `yaml:"tenant"`
+	Limits  givenLimits            `yaml:"limits"`
+	Policy  Document               `yaml:"policy"`
 	Users   map[string]givenUser   `yaml:"users"`
 	Groups  map[string]givenGroup  `yaml:"groups"`
 	Devices map[string]givenDevice `yaml:"devices"`
@@ -91,13 +91,13 @@ type givenDevice struct {
 }
 
 type givenClient struct {
-	Line       Line
-	Kind       policy.ClientKind `yaml:"kind,required"`
-	Version    string            `yaml:"version"`
-	Override   policy.Override   `yaml:"override"`
-	RDGateway  bool              `yaml:"rd_gateway"`
-	NoPrompt   bool              `yaml:"no_prompt"`
-	OSBuild    string            `yaml:"os_build"`
+	Line      Line
+	Kind      policy.ClientKind `yaml:"kind,required"`
+	Version   string            `yaml:"version"`
+	Override  policy.Override   `yaml:"override"`
+	RDGateway bool              `yaml:"rd_gateway"`
+	NoPrompt  bool              `yaml:"no_prompt"`
+	OSBuild   string            `yaml:"os_build"`
 }
 
 // step is one thing that happens.
@@ -273,7 +273,7 @@ type (
 	}
 	// signInExpect is a signInWant of a named sign-in.
 	signInExpect struct {
-		Line       Line
+		Line   Line
 		SignIn string `yaml:"sign_in,required"`
 		signInWant
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 
 	"countersign/app"
 	"countersign/crypto/identity"
@@ -18,8 +19,12 @@ var errCut = errors.New("the relay cannot be reached")
 type network struct {
 	dial func(context.Context) (net.Conn, error)
 
+	sent    atomic.Int64 // messages from devices that the verifier's connection took
+	handled atomic.Int64 // messages that a device has dealt with
+
 	mu    sync.Mutex
-	down  bool
+	down  bool                  // for devices
+	lost  bool                  // for the verifier
 	away  map[string]bool       // by who dials
 	conns map[net.Conn]string   // open ones, and whose
 	kept  map[string][]envelope // by device
@@ -60,6 +65,9 @@ func (n *network) dialler(who string) func(context.Context) (net.Conn, error) {
 func (n *network) cut(who string) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if who == verifierEnd {
+		return n.lost
+	}
 	return n.down || n.away[who]
 }
 
@@ -77,14 +85,27 @@ func (c *tracked) Close() error {
 	return c.Conn.Close()
 }
 
-// setDown takes the relay away from everybody, or gives it back.
-func (n *network) setDown(down bool) {
+// breakDown takes the relay away from everybody.
+func (n *network) breakDown() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.down = down
-	if down {
-		n.closeAll(func(string) bool { return true })
+	n.down, n.lost = true, true
+	n.closeAll(func(string) bool { return true })
+}
+
+// mend gives the relay back to the verifier, waits until it is there, and then
+// gives it back to the devices: their Sync finds somebody who answers.
+func (n *network) mend(verifier func() error) error {
+	n.mu.Lock()
+	n.lost = false
+	n.mu.Unlock()
+	if err := verifier(); err != nil {
+		return err
 	}
+	n.mu.Lock()
+	n.down = false
+	n.mu.Unlock()
+	return nil
 }
 
 // setAway takes the relay away from one device.
@@ -128,7 +149,7 @@ func (n *network) replay(ctx context.Context) error {
 			e.link.receive(ctx, e.from, e.body)
 			continue
 		}
-		if _, err := e.link.Carrier.Send(ctx, e.to, e.body); err != nil {
+		if _, err := e.link.pass(ctx, e.to, e.body); err != nil {
 			return err
 		}
 	}
@@ -140,17 +161,28 @@ type wire struct {
 	app.Carrier
 	network *network
 	device  string
+	passed  *atomic.Int64 // messages of this device that the verifier's connection took
 	receive func(ctx context.Context, from identity.Thumbprint, body string)
 }
 
 // Send keeps the envelope, and passes it on.
 func (w *wire) Send(ctx context.Context, to identity.Thumbprint, body string) (bool, error) {
 	w.network.keep(w.device, envelope{to: to, body: body, link: w})
-	return w.Carrier.Send(ctx, to, body)
+	return w.pass(ctx, to, body)
+}
+
+func (w *wire) pass(ctx context.Context, to identity.Thumbprint, body string) (bool, error) {
+	delivered, err := w.Carrier.Send(ctx, to, body)
+	if delivered {
+		w.network.sent.Add(1)
+		w.passed.Add(1)
+	}
+	return delivered, err
 }
 
 // deliver keeps the envelope, and passes it on.
 func (w *wire) deliver(ctx context.Context, from identity.Thumbprint, body string) {
 	w.network.keep(w.device, envelope{from: from, body: body, link: w})
 	w.receive(ctx, from, body)
+	w.network.handled.Add(1)
 }

@@ -41,6 +41,7 @@ type own struct {
 	workshop *workshop
 	verifier *verifier.Verifier
 	metrics  *prometheus.Registry
+	traffic  *traffic
 	url      string
 	admin    string                      // the administrator's token
 	clients  map[string]directory.Client // by the scenario's name
@@ -121,6 +122,8 @@ func (o *own) assemble(ctx context.Context, dir, relayURL string, limits challen
 		return nil, err
 	}
 	v := o.verifier
+	o.traffic = &traffic{verifier: v.Challenges.Post, network: o.network, metrics: o.metrics}
+	v.Challenges.Post, v.Enrolments.Post = o.traffic, o.traffic
 	mux := http.NewServeMux()
 	api.New(api.Config{
 		Store: v.Store, Directory: v.Directory, Tenant: v.Tenant, Challenges: v.Challenges,
@@ -171,7 +174,9 @@ func (l givenLimits) limits() challenge.Limits {
 	return out
 }
 
-func (o *own) update(ctx context.Context, f func(store.Tx) error) error { return o.store.Update(ctx, f) }
+func (o *own) update(ctx context.Context, f func(store.Tx) error) error {
+	return o.store.Update(ctx, f)
+}
 
 // addUsers makes the users, with passwords and TOTP secrets.
 func (o *own) addUsers(ctx context.Context, users map[string]givenUser, people map[string]*person) error {
@@ -280,8 +285,11 @@ func set[T any](from, to *T) {
 // enrol makes a device one of its user's, the whole way: link, keys, number.
 func (o *own) enrol(ctx context.Context, d *device, user string, totp bool, number func(right string) string) (app.Account, error) {
 	link, e, err := o.verifier.Enrolments.Begin(ctx, enrol.Request{User: o.ids[user], Actor: actor, TOTP: totp})
-	if errors.Is(err, enrol.ErrNotAllowed) {
+	switch {
+	case errors.Is(err, enrol.ErrNotAllowed):
 		return app.Account{}, errEnrolNotAllowed
+	case errors.Is(err, directory.ErrTooManyDevices):
+		return app.Account{}, app.ErrTooManyDevices
 	}
 	if err != nil {
 		return app.Account{}, fmt.Errorf("making an enrolment link: %w", err)
@@ -340,42 +348,6 @@ func (o *own) startAs(ctx context.Context, s *startStep, user string) (challenge
 	})
 }
 
-// traffic is how many messages the verifier has sent and taken so far.
-func (o *own) traffic() (n float64) {
-	families, err := o.metrics.Gather()
-	if err != nil {
-		return 0
-	}
-	for _, f := range families {
-		if f.GetName() != "countersign_messages_total" && f.GetName() != "countersign_messages_sent_total" {
-			continue
-		}
-		for _, m := range f.GetMetric() {
-			n += m.GetCounter().GetValue()
-		}
-	}
-	return n
-}
-
-const (
-	// quietTime is how long no message passes before the traffic counts as
-	// ended: each takes a millisecond or two.
-	quietTime = 20 * time.Millisecond
-	quietMost = 2 * time.Second
-)
-
-// quiet waits until nothing is on its way any more.
-func (o *own) quiet(ctx context.Context) {
-	deadline := time.Now().Add(quietMost)
-	for last := o.traffic(); time.Now().Before(deadline) && pause(ctx, quietTime); {
-		now := o.traffic()
-		if now == last {
-			return
-		}
-		last = now
-	}
-}
-
 // pause waits in true time; false says that ctx ended it.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
@@ -387,4 +359,3 @@ func pause(ctx context.Context, d time.Duration) bool {
 		return true
 	}
 }
-

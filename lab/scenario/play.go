@@ -173,7 +173,7 @@ func (p *play) prepareDevice(name string, d givenDevice) error {
 	if p.devices[name], err = p.own.workshop.open(p.ctx, name, about); err != nil {
 		return err
 	}
-	return p.reconnected(p.devices[name])
+	return p.comeBack(p.devices[name], 0)
 }
 
 func (p *play) reconnected(d *device) error {
@@ -225,7 +225,7 @@ func (o *own) withIDs(v any) any {
 // quiet waits until nothing is on its way any more.
 func (p *play) quiet() {
 	if p.own != nil {
-		p.own.quiet(p.ctx)
+		p.own.traffic.quiet(p.ctx)
 		return
 	}
 	pause(p.ctx, remoteQuiet)

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-
 )
 
 // Remote is a server that runs elsewhere, and what the runner needs of it. What
@@ -167,4 +166,3 @@ func (p *play) performRemote(r *Remote, logger *slog.Logger) []error {
 	}
 	return p.act()
 }
-

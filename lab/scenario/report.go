@@ -48,9 +48,9 @@ func (r Result) WriteText(w io.Writer) error {
 	return err
 }
 
-// Summary is the last line for people.
-func Summary(results []Result) string {
-	passed, failed, skipped, took := count(results)
+// Summary is the last line for people; took is how long all of it lasted.
+func Summary(results []Result, took time.Duration) string {
+	passed, failed, skipped, _ := count(results)
 	text := fmt.Sprintf("%d passed, %d failed", passed, failed)
 	if skipped > 0 {
 		text += fmt.Sprintf(", %d not run here", skipped)
@@ -58,9 +58,10 @@ func Summary(results []Result) string {
 	return fmt.Sprintf("%s (%.1f s)", text, took.Seconds())
 }
 
-func count(results []Result) (passed, failed, skipped int, took time.Duration) {
+// count counts results; spent is the time of all of them together.
+func count(results []Result) (passed, failed, skipped int, spent time.Duration) {
 	for _, r := range results {
-		took += r.Elapsed
+		spent += r.Elapsed
 		switch {
 		case r.NotRun != nil:
 			skipped++
@@ -70,7 +71,7 @@ func count(results []Result) (passed, failed, skipped int, took time.Duration) {
 			passed++
 		}
 	}
-	return passed, failed, skipped, took
+	return passed, failed, skipped, spent
 }
 
 // The elements of JUnit's XML, as the common CI systems read it.

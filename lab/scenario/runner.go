@@ -7,7 +7,11 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"runtime"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"countersign/crypto/keyring"
 )
@@ -33,28 +37,63 @@ type Result struct {
 // Passed says that the scenario was run and everything held.
 func (r Result) Passed() bool { return len(r.Failures) == 0 && r.NotRun == nil }
 
-// Run runs scenarios, one after the other, and calls done after each.
-func Run(ctx context.Context, scenarios []*Scenario, o Options, done func(Result)) []Result {
-	results := make([]Result, 0, len(scenarios))
-	for _, s := range scenarios {
-		if ctx.Err() != nil {
-			break
-		}
-		begun := time.Now()
-		r := Result{Scenario: s}
-		switch {
-		case o.Remote != nil:
-			if r.NotRun = o.Remote.cannot(s); r.NotRun == nil {
-				r.Failures = runRemote(ctx, s, o)
-			}
-		default:
-			r.Failures = runOwn(ctx, s, o)
-		}
-		r.Elapsed = time.Since(begun)
-		results = append(results, r)
-		done(r)
+// atOnce is how many scenarios run at the same time on servers of their own:
+// they mostly wait for one another's goroutines. A server elsewhere gets one,
+// for its users are the same.
+func (o Options) atOnce() int {
+	if o.Remote != nil {
+		return 1
 	}
+	return 2 * runtime.GOMAXPROCS(0)
+}
+
+// Run runs scenarios, several at a time, and calls done after each, in their
+// order.
+func Run(ctx context.Context, scenarios []*Scenario, o Options, done func(Result)) []Result {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	results := make([]Result, len(scenarios))
+	ended := make([]chan struct{}, len(scenarios))
+	for i := range ended {
+		ended[i] = make(chan struct{})
+	}
+	var running errgroup.Group
+	running.SetLimit(o.atOnce())
+	var feeding sync.WaitGroup
+	feeding.Go(func() {
+		for i, s := range scenarios {
+			running.Go(func() error {
+				defer close(ended[i])
+				results[i] = o.run(ctx, s)
+				return nil
+			})
+		}
+	})
+	for i := range results {
+		<-ended[i]
+		done(results[i])
+	}
+	feeding.Wait()
+	_ = running.Wait() // none gives an error
 	return results
+}
+
+func (o Options) run(ctx context.Context, s *Scenario) Result {
+	begun := time.Now()
+	r := Result{Scenario: s}
+	switch {
+	case ctx.Err() != nil:
+		r.Failures = []error{&FileError{Path: s.Path, Line: int(s.Line), Msg: "interrupted before it ran"}}
+	case o.Remote == nil:
+		r.Failures = runOwn(ctx, s, o)
+	default:
+		if r.NotRun = o.Remote.cannot(s); r.NotRun == nil {
+			r.Failures = runRemote(ctx, s, o)
+		}
+	}
+	r.Elapsed = time.Since(begun)
+	return r
 }
 
 // runOwn runs a scenario on a server of its own, in a folder that is gone

@@ -85,7 +85,7 @@ func (p *play) arrive(s *signIn) error {
 	if p.own == nil {
 		return nil // a step that needs the prompt waits for it
 	}
-	p.own.quiet(p.ctx)
+	p.own.traffic.quiet(p.ctx)
 	return nil
 }
 
@@ -194,7 +194,7 @@ func (p *play) noPrompt(d *device, s *signIn) error {
 		return fmt.Errorf("the device %s is away, and the request of the sign-in %q has not reached it", d.name, s.name)
 	case p.own != nil:
 		// All that was on its way has arrived.
-		p.own.quiet(p.ctx)
+		p.own.traffic.quiet(p.ctx)
 		if _, there := p.promptOf(d, s); !there {
 			return fmt.Errorf("the device %s is not asked for the sign-in %q", d.name, s.name)
 		}
@@ -348,7 +348,7 @@ func (s *waitStep) run(p *play) error {
 			return err
 		}
 	}
-	p.own.quiet(p.ctx)
+	p.own.traffic.quiet(p.ctx)
 	return nil
 }
 
@@ -401,23 +401,28 @@ func (s *repeatStep) run(p *play) error {
 }
 
 func (s *awayStep) run(p *play) error {
+	p.quiet()
 	p.own.network.setAway(s.Device, true)
 	d := p.devices[s.Device]
 	return d.until(p.ctx, onItsWay, func() bool { return !d.connected() }, func() error { return nil })
 }
 
 func (s *backStep) run(p *play) error {
+	d := p.devices[s.Device]
+	before := d.passed.Load()
 	p.own.network.setAway(s.Device, false)
-	return p.comeBack(p.devices[s.Device])
+	return p.comeBack(d, before)
 }
 
-// comeBack waits until a device is connected again, and has caught up.
-func (p *play) comeBack(d *device) error {
+// comeBack waits until a device is connected again and has caught up: it sends
+// a Sync of its own accord, after those that it had sent before.
+func (p *play) comeBack(d *device, before int64) error {
 	if _, enrolled := d.account(); !enrolled {
 		return nil
 	}
 	d.Wake()
-	if err := p.reconnected(d); err != nil {
+	err := d.until(p.ctx, onItsWay, func() bool { return d.connected() && d.passed.Load() > before }, func() error { return nil })
+	if err != nil {
 		return fmt.Errorf("the device %s does not reach the relay again: %w", d.name, err)
 	}
 	p.quiet()
@@ -443,20 +448,22 @@ func (s *skewStep) run(p *play) error {
 func (s *relayStep) run(p *play) error {
 	switch s.Fault {
 	case relayDown:
-		p.own.network.setDown(true)
-		return p.allDevices(func(d *device) error {
-			return d.until(p.ctx, onItsWay, func() bool { return !d.connected() }, func() error { return nil })
-		})
+		p.quiet()
+		p.own.network.breakDown()
+		return p.disconnected()
 	case relayUp:
-		p.own.network.setDown(false)
-		if err := p.verifierConnected(); err != nil {
+		before := map[string]int64{}
+		for name, d := range p.devices {
+			before[name] = d.passed.Load()
+		}
+		if err := p.own.network.mend(p.verifierConnected); err != nil {
 			return err
 		}
 		return p.allDevices(func(d *device) error {
 			if p.own.network.cut(d.name) {
 				return nil
 			}
-			return p.comeBack(d)
+			return p.comeBack(d, before[d.name])
 		})
 	case relayReplays:
 		if err := p.own.network.replay(p.ctx); err != nil {
@@ -476,12 +483,24 @@ func (p *play) allDevices(f func(*device) error) error {
 	return nil
 }
 
+// disconnected waits until everybody has noticed that the relay is gone.
+func (p *play) disconnected() error {
+	if err := p.verifierBecomes(false); err != nil {
+		return err
+	}
+	return p.allDevices(func(d *device) error {
+		return d.until(p.ctx, onItsWay, func() bool { return !d.connected() }, func() error { return nil })
+	})
+}
+
 // verifierConnected waits for the verifier, which tries again within seconds.
-func (p *play) verifierConnected() error {
+func (p *play) verifierConnected() error { return p.verifierBecomes(true) }
+
+func (p *play) verifierBecomes(connected bool) error {
 	deadline := time.Now().Add(onItsWay)
-	for !p.own.verifier.Connected() {
-		if time.Now().After(deadline) || !pause(p.ctx, quietTime/4) {
-			return errors.New("the verifier does not reach the relay")
+	for p.own.verifier.Connected() != connected {
+		if time.Now().After(deadline) || !pause(p.ctx, stillEvery) {
+			return fmt.Errorf("the verifier's connection to the relay: it does not become %t", connected)
 		}
 	}
 	return nil
@@ -510,9 +529,19 @@ func (s *revokeStep) run(p *play) error {
 	if err != nil {
 		return err
 	}
-	err = p.own.verifier.RevokeDevice(p.ctx, actor, d.ID)
+	if err := p.own.verifier.RevokeDevice(p.ctx, actor, d.ID); err != nil {
+		return err
+	}
 	p.quiet()
-	return err
+	revoked := p.devices[s.Device]
+	if !revoked.connected() {
+		return nil // it learns it when it is back
+	}
+	err = revoked.until(p.ctx, onItsWay, func() bool { _, enrolled := revoked.account(); return !enrolled }, func() error { return nil })
+	if err != nil {
+		return fmt.Errorf("the device %s is not told that it was removed", s.Device)
+	}
+	return nil
 }
 
 func (s *releaseStep) run(p *play) error {
@@ -554,4 +583,3 @@ func (s *expectStep) run(p *play) error {
 	}
 	return nil
 }
-

@@ -364,4 +364,3 @@ func (e *countExpect) verify(p *play) error {
 	}
 	return nil
 }
-

@@ -59,7 +59,9 @@ const wrongCode = "wrong_code"
 type event string
 
 // UnmarshalText refuses what is no channel of the event log.
-func (e *event) UnmarshalText(text []byte) error { return wordOf(e, text, none, policy.EventAuthZOptCh) }
+func (e *event) UnmarshalText(text []byte) error {
+	return wordOf(e, text, none, policy.EventAuthZOptCh)
+}
 
 // shown says whether something is to be seen.
 type shown string
@@ -111,7 +113,9 @@ const (
 )
 
 // UnmarshalText refuses what is no password.
-func (p *password) UnmarshalText(text []byte) error { return wordOf(p, text, rightPassword, badPassword) }
+func (p *password) UnmarshalText(text []byte) error {
+	return wordOf(p, text, rightPassword, badPassword)
+}
 
 // relayFault is what befalls the relay.
 type relayFault string
@@ -136,7 +140,9 @@ const (
 )
 
 // UnmarshalText refuses what is no number.
-func (n *typedNumber) UnmarshalText(text []byte) error { return wordOf(n, text, enrolRight, enrolWrong) }
+func (n *typedNumber) UnmarshalText(text []byte) error {
+	return wordOf(n, text, enrolRight, enrolWrong)
+}
 
 // turnedAway is why an enrolment failed, as its app says it.
 type turnedAway string
