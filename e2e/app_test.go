@@ -1,0 +1,301 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// screen is an X server of the test's own.
+type screen struct {
+	t       *testing.T
+	display string
+}
+
+// newScreen starts Xvfb on a display that is free.
+func newScreen(t *testing.T) *screen {
+	t.Helper()
+	told, tell, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer told.Close()
+	cmd := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", "1280x900x24", "-nolisten", "tcp", "-noreset")
+	cmd.ExtraFiles = []*os.File{tell}
+	start(t, cmd, "xvfb.log")
+	_ = tell.Close()
+	number := next(t, follow(told), "the display's number")
+	return &screen{t: t, display: ":" + number}
+}
+
+// app is the real app in a window.
+type app struct {
+	t      *testing.T
+	screen *screen
+	cmd    *exec.Cmd
+	log    string // the file of what it writes
+	window string
+	ground color.Color // of the window's corner while nothing covers it
+}
+
+// home is a folder with what a person's session has: the app's data, and in the
+// keyring its secrets.
+type home struct {
+	t    *testing.T
+	dir  string
+	env  []string
+	keys bool // there is a keyring
+}
+
+func newHome(t *testing.T, keys bool, env ...string) *home {
+	t.Helper()
+	h := &home{t: t, dir: t.TempDir(), env: env, keys: keys}
+	for name, content := range map[string]string{"bus.conf": busConfig, "password": "keyring password"} {
+		if err := os.WriteFile(filepath.Join(h.dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(h.dir, "run"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// busConfig is a session bus that starts no services by itself: else it may
+// start a second keyring beside the unlocked one.
+const busConfig = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>session</type>
+  <listen>unix:tmpdir=/tmp</listen>
+  <policy context="default">
+    <allow send_destination="*"/>
+    <allow receive_sender="*"/>
+    <allow own="*"/>
+  </policy>
+</busconfig>
+`
+
+// session unlocks a keyring as a login does, and then becomes the app.
+const session = `
+gnome-keyring-daemon --foreground --unlock --components=secrets <"$HOME/password" >/dev/null 2>"$HOME/keyring.log" &
+until dbus-send --session --print-reply --dest=org.freedesktop.DBus / \
+	org.freedesktop.DBus.NameHasOwner string:org.freedesktop.secrets | grep -q true
+do sleep 0.05; done
+exec "$@"
+`
+
+// start runs the app until the test ends, and waits for its window.
+func (h *home) start(s *screen, args ...string) *app {
+	h.t.Helper()
+	a := &app{t: h.t, screen: s, log: keep(h.t, fmt.Sprintf("app-%d.log", time.Now().UnixNano()))}
+	args = append([]string{shared.program("countersign"), "--verbose", "--data", filepath.Join(h.dir, "data")}, args...)
+	a.cmd = exec.Command(args[0], args[1:]...)
+	if h.keys {
+		a.cmd = exec.Command("dbus-run-session", append([]string{"--config-file=" + filepath.Join(h.dir, "bus.conf"), "--", "sh", "-c", session, "sh"}, args...)...)
+	}
+	// The environment is made here, so that no keyring or setting of the person
+	// who runs the tests is reached.
+	a.cmd.Env = append([]string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + h.dir, "XDG_RUNTIME_DIR=" + filepath.Join(h.dir, "run"), "LANG=C.UTF-8",
+		"DBUS_SESSION_BUS_ADDRESS=unix:path=" + filepath.Join(h.dir, "no-bus"), "DISPLAY=" + s.display,
+	}, h.env...)
+	log, err := os.Create(a.log)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(func() { _ = log.Close() })
+	a.cmd.Stdout, a.cmd.Stderr = log, log
+	start(h.t, a.cmd, "")
+	h.t.Cleanup(func() { // before the end of the app
+		if h.t.Failed() {
+			_ = a.save(keep(h.t, "window.png"), "root")
+		}
+	})
+	eventually(h.t, time.Minute, "the app has a window", func() error {
+		out, err := a.tool("xdotool", "search", "--onlyvisible", "--name", "^Countersign$")
+		a.window = strings.TrimSpace(out)
+		return err
+	})
+	a.must("xdotool", "windowfocus", "--sync", a.window)
+	return a
+}
+
+// tool runs an X program on the app's screen.
+func (a *app) tool(program string, args ...string) (string, error) {
+	cmd := exec.CommandContext(a.t.Context(), program, args...)
+	cmd.Env = append(os.Environ(), "DISPLAY="+a.screen.display)
+	var out, errors bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errors
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("%s %v: %w: %s", program, args, err, errors.String())
+	}
+	return out.String(), nil
+}
+
+func (a *app) must(program string, args ...string) string {
+	a.t.Helper()
+	out, err := a.tool(program, args...)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return out
+}
+
+// look is the window as it is now.
+func (a *app) look() image.Image {
+	a.t.Helper()
+	picture, err := png.Decode(strings.NewReader(a.must("import", "-silent", "-window", a.window, "png:-")))
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return picture
+}
+
+// save keeps a picture of a window.
+func (a *app) save(path, window string) error {
+	cmd := exec.Command("import", "-silent", "-window", window, "-define", "png:compression-level=9", path)
+	cmd.Env = append(os.Environ(), "DISPLAY="+a.screen.display)
+	return cmd.Run()
+}
+
+// picture keeps a picture of the app for the README.
+func (a *app) picture(path string) {
+	a.t.Helper()
+	if err := a.save(path, a.window); err != nil {
+		a.t.Fatal(err)
+	}
+}
+
+// keys types keys, by their X names.
+func (a *app) keys(keys ...string) {
+	a.t.Helper()
+	a.must("xdotool", append([]string{"key", "--delay", "30"}, keys...)...)
+}
+
+// write types a text.
+func (a *app) write(text string) {
+	a.t.Helper()
+	a.must("xdotool", "type", "--delay", "30", text)
+}
+
+// changed tells what share of the window differs from an earlier look at it.
+func changed(before, now image.Image) float64 {
+	bounds := before.Bounds()
+	if bounds != now.Bounds() {
+		return 1
+	}
+	differ := 0
+	for y := bounds.Min.Y; y < bounds.Max.Y; y++ {
+		for x := bounds.Min.X; x < bounds.Max.X; x++ {
+			if before.At(x, y) != now.At(x, y) {
+				differ++
+			}
+		}
+	}
+	return float64(differ) / float64(bounds.Dx()*bounds.Dy())
+}
+
+// What a change of the window amounts to: a countdown or a caret moves less
+// than another screen does.
+const (
+	still   = 0.005
+	another = 0.02
+)
+
+// settle waits until the window shows something and does not move any more.
+func (a *app) settle() image.Image {
+	a.t.Helper()
+	now := a.look()
+	eventually(a.t, time.Minute, "the window is still", func() error {
+		before := now
+		now = a.look()
+		if share := changed(before, now); share > still {
+			return fmt.Errorf("%.3f of it changes", share)
+		}
+		return nil
+	})
+	return now
+}
+
+// leads types keys, and waits until they have led to another screen.
+func (a *app) leads(what string, keys ...string) {
+	a.t.Helper()
+	before := a.settle()
+	a.keys(keys...)
+	eventually(a.t, 30*time.Second, what, func() error {
+		if share := changed(before, a.look()); share < another {
+			return fmt.Errorf("%.3f of the window has changed", share)
+		}
+		return nil
+	})
+	a.settle()
+}
+
+// logs waits until the app has written a text.
+func (a *app) logs(text string) {
+	a.t.Helper()
+	eventually(a.t, time.Minute, "the app writes "+text, func() error {
+		log, err := os.ReadFile(a.log)
+		if err == nil && !bytes.Contains(log, []byte(text)) {
+			err = io.EOF
+		}
+		return err
+	})
+}
+
+// corner is the colour of the window where no screen draws. A prompt darkens it.
+func (a *app) corner() color.Color {
+	a.t.Helper()
+	return a.look().At(3, 3)
+}
+
+// uncovered remembers how the window looks while there is no prompt.
+func (a *app) uncovered() {
+	a.t.Helper()
+	a.ground = a.settle().At(3, 3)
+}
+
+// prompted waits for a prompt on the screen.
+func (a *app) prompted() {
+	a.t.Helper()
+	eventually(a.t, time.Minute, "a prompt is on the screen", func() error {
+		if a.corner() == a.ground {
+			return fmt.Errorf("nothing covers the window")
+		}
+		return nil
+	})
+}
+
+// unprompted waits until no prompt is on the screen.
+func (a *app) unprompted() {
+	a.t.Helper()
+	eventually(a.t, time.Minute, "the prompt is gone", func() error {
+		if c := a.corner(); c != a.ground {
+			return fmt.Errorf("the corner is %v and not %v", c, a.ground)
+		}
+		return nil
+	})
+}
+
+// answer types a number into the prompt.
+func (a *app) answer(number string) {
+	a.t.Helper()
+	a.prompted()
+	a.keys(append(strings.Split(number, ""), "Return")...)
+}
+
+// kill ends the app as a crash does.
+func (a *app) kill() {
+	end(a.cmd, syscall.SIGKILL)
+}
