@@ -403,6 +403,7 @@ func (u *UI) closeSheet(s *kit.Sheet) {
 			if u.prompt != nil && u.prompt.sheet != nil {
 				u.restorePrompt()
 			}
+			u.overlayGone()
 			return
 		}
 	}
