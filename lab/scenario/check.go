@@ -2,9 +2,11 @@ package scenario
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -87,6 +89,23 @@ func (c *checker) steps(steps []step) error {
 		if err := s.Do.check(c); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// expects tells whether an expectation expects anything beside its subject. One
+// that does not would be met by everything.
+func expects(want any, subject ...string) bool {
+	v := reflect.Indirect(reflect.ValueOf(want))
+	return slices.ContainsFunc(fieldsOf(v.Type()), func(f field) bool {
+		return !slices.Contains(subject, f.key) && !v.FieldByIndex(f.index).IsZero()
+	})
+}
+
+// inline checks the expect of a step, which may be nil.
+func inline[W any](c *checker, line Line, want *W) error {
+	if want != nil && !expects(want) {
+		return c.fail(line, "expect: it expects nothing")
 	}
 	return nil
 }
@@ -324,10 +343,17 @@ func (s *startStep) check(c *checker) error {
 }
 
 func (w *signInWant) check(c *checker) error {
-	if w == nil || w.Device == "" {
+	if w == nil {
 		return nil
 	}
-	return known(c, w.Line, "device", w.Device, c.scenario.Given.Devices)
+	return errors.Join(inline(c, w.Line, w), w.checkDevice(c, w.Line))
+}
+
+func (w *signInWant) checkDevice(c *checker, line Line) error {
+	if w.Device == "" {
+		return nil
+	}
+	return known(c, line, "device", w.Device, c.scenario.Given.Devices)
 }
 
 func (s *answerStep) check(c *checker) error {
@@ -346,7 +372,7 @@ func (s *answerStep) check(c *checker) error {
 		}
 		c.used[s.Device] = true
 	}
-	return nil
+	return inline(c, s.Line, s.Expect)
 }
 
 func (s *codeStep) check(c *checker) error {
@@ -436,7 +462,7 @@ func (s *enrolStep) check(c *checker) error {
 		return c.fail(s.Line, "the device %q is enrolled from the start; give it enrolled: false", s.Device)
 	}
 	s.Number = cmp.Or(s.Number, enrolRight)
-	return nil
+	return inline(c, s.Line, s.Expect)
 }
 
 func (d givenDevice) isEnrolled() bool { return d.Enrolled == nil || *d.Enrolled }
@@ -448,8 +474,8 @@ func (s *releaseStep) check(c *checker) error {
 }
 
 func (s *tenantStep) check(c *checker) error    { return c.tenant(s.Change) }
-func (s *policyStep) check(*checker) error      { return nil }
-func (s *evaluateStep) check(*checker) error    { return nil }
+func (s *policyStep) check(c *checker) error    { return inline(c, s.Line, s.Expect) }
+func (s *evaluateStep) check(c *checker) error  { return inline(c, s.Line, s.Expect) }
 func (s *expectStep) check(c *checker) error    { return s.That.Want.check(c) }
 func (s *showAgainStep) check(c *checker) error { return c.broker(s.Line, s.SignIn) }
 
@@ -483,14 +509,18 @@ func (e *signInExpect) check(c *checker) error {
 	if err := c.signIn(e.Line, e.SignIn); err != nil {
 		return err
 	}
-	want := e.signInWant
-	want.Line = e.Line
-	return want.check(c)
+	if !expects(e, "sign_in") {
+		return c.fail(e.Line, "the expectation of the sign-in %q expects nothing", e.SignIn)
+	}
+	return e.checkDevice(c, e.Line)
 }
 
 func (e *deviceExpect) check(c *checker) error {
 	if err := c.device(e.Line, &e.Device); err != nil {
 		return err
+	}
+	if !expects(e, "device", "for") {
+		return c.fail(e.Line, "the expectation of the device %q expects nothing", e.Device)
 	}
 	prompts := e.Prompt != "" || e.Mode != "" || e.Digits != nil || e.App != nil || e.Origin != nil || e.IP != nil || e.Location != nil ||
 		len(e.Told) > 0 || e.Reason != "" || e.Elsewhere != nil
@@ -507,6 +537,9 @@ func (e *deviceExpect) check(c *checker) error {
 }
 
 func (e *userExpect) check(c *checker) error {
+	if !expects(e, "user") {
+		return c.fail(e.Line, "the expectation of the user %q expects nothing", e.User)
+	}
 	return known(c, e.Line, "user", e.User, c.scenario.Given.Users)
 }
 
