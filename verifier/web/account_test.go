@@ -64,7 +64,8 @@ func (s *site) scan(path string) string {
 	s.Check(err)
 	bitmap, err := gozxing.NewBinaryBitmapFromImage(picture)
 	s.Check(err)
-	result, err := qrcode.NewQRCodeReader().Decode(bitmap, nil)
+	pure := map[gozxing.DecodeHintType]any{gozxing.DecodeHintType_PURE_BARCODE: true}
+	result, err := qrcode.NewQRCodeReader().Decode(bitmap, pure)
 	s.Check(err)
 	return result.GetText()
 }
@@ -247,6 +248,7 @@ func TestTheFirstMethodByPassword(t *testing.T) {
 	user := s.User(directory.User{Name: "zoe"})
 	p := s.password("zoe").want(http.StatusOK, "add-waiting")
 	s.get("/account").want(http.StatusOK, "sign-in") // not signed in yet
+	s.newBrowser()
 	s.password("zoe")
 	device, err := s.come(s.get("/account/add").link(), phone())
 	s.Check(err)

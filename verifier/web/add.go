@@ -216,8 +216,12 @@ func (web *Web) addQR(w http.ResponseWriter, r *http.Request) error {
 
 const qrModule = 6 // pixels a module
 
+// The lowest recovery level makes the fewest modules: on a screen nothing is
+// torn or stained, and coarse codes are read from farther away.
+const qrRecovery = qrcode.Low
+
 func drawQR(w http.ResponseWriter, text string) error {
-	code, err := qrcode.New(text, qrcode.Medium)
+	code, err := qrcode.New(text, qrRecovery)
 	if err != nil {
 		return fmt.Errorf("web: drawing a QR code: %w", err)
 	}

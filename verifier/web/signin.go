@@ -125,6 +125,9 @@ func (web *Web) signIn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return web.passwordRefused(w, r, f, err)
 	}
+	if err := web.leave(r); err != nil {
+		return err
+	}
 	current, err := web.Sessions.Begin(w, r, session.Session{
 		User: user.ID, Name: user.Name, Stage: session.Password, Flow: flowSignIn, PasswordAt: web.Now(),
 	})
@@ -132,6 +135,20 @@ func (web *Web) signIn(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return web.start(w, r, current, "")
+}
+
+// leave cancels what the browser's earlier session still asks of a device: with
+// that session nobody could take the answer up, and it would stand in the way of
+// the one that begins.
+func (web *Web) leave(r *http.Request) error {
+	old, err := web.Sessions.Current(r)
+	if errors.Is(err, session.ErrNone) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(web.drop(r.Context(), old), web.dropEnrolment(r.Context(), old))
 }
 
 // passwordRefused shows the form again. A wrong password and an unknown name
@@ -199,6 +216,9 @@ func (web *Web) byName(w http.ResponseWriter, r *http.Request, title string, f s
 	}
 	if !web.Connected() {
 		return web.outcome(w, r, http.StatusServiceUnavailable, outcomeUnreachable.withRetry(f.Action))
+	}
+	if err := web.leave(r); err != nil {
+		return err
 	}
 	next.Name, next.Stage = typed, session.Named
 	c, err := web.Challenges.Start(r.Context(), challenge.Request{

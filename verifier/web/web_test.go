@@ -23,6 +23,7 @@ import (
 	"countersign/verifier/policy"
 	"countersign/verifier/session"
 	"countersign/verifier/store"
+	"countersign/verifier/tenant"
 	"countersign/verifier/web"
 )
 
@@ -381,6 +382,27 @@ func TestLimitsHavePagesOfTheirOwn(t *testing.T) {
 		s.Answer(device, func(a *message.Answer) { a.Decision = message.DecisionReport })
 		s.password("zoe").want(http.StatusForbidden, "blocked")
 	})
+}
+
+func TestComingBackToTheFormStartsAnew(t *testing.T) {
+	s := newSite(t)
+	device := s.Device(s.User(directory.User{Name: "zoe"}))
+	s.password("zoe").want(http.StatusOK, "number")
+	s.get("/").want(http.StatusOK, "sign-in")
+	second := s.password("zoe").want(http.StatusOK, "number").number() // not "another is waiting"
+	s.Approve(device, second)
+	s.get("/challenge").want(http.StatusOK, "account")
+}
+
+func TestThePreviewMayAskWithoutANumber(t *testing.T) {
+	s := newSite(t)
+	s.Settings(func(set *tenant.Settings) { set.Rollout = policy.Preview })
+	device := s.Device(s.User(directory.User{Name: "zoe"}))
+	if p := s.password("zoe").want(http.StatusOK, "approve"); p.number() != "" {
+		t.Error("a number is shown")
+	}
+	s.Answer(device, func(*message.Answer) {})
+	s.get("/challenge").want(http.StatusOK, "account")
 }
 
 func TestAnUnreachableRelayIsSaidSo(t *testing.T) {
