@@ -245,8 +245,7 @@ func (u *UI) addFromFile() {
 		u.addFile(path)
 	}, u.win)
 	d.SetFilter(storage.NewExtensionFileFilter([]string{".png", ".jpg", ".jpeg", ".gif"}))
-	d.Resize(u.win.Canvas().Size())
-	d.Show()
+	u.openDialog(d)
 }
 
 // addFile reads the QR codes of a picture file.

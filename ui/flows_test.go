@@ -258,6 +258,25 @@ func TestLanguageAndThemeChangeWhileRunning(t *testing.T) {
 	}
 }
 
+func TestFileDialogsOpen(t *testing.T) {
+	for name, open := range map[string]func(*bench){
+		"picture": func(b *bench) { b.addFromFile() },
+		"import":  func(b *bench) { b.openImport() },
+		"export":  func(b *bench) { b.saveAs("backup.age", []byte("x"), 1) },
+	} {
+		b := phone(t)
+		open(b)
+		if b.win.Canvas().Overlays().Top() == nil {
+			t.Errorf("%s: no dialog", name)
+		}
+		b.win.Canvas().Unfocus() // Fyne's own field for a file's name keeps Escape
+		b.typeOn("", fyne.KeyEscape)
+		if b.win.Canvas().Overlays().Top() != nil {
+			t.Errorf("%s: Escape does not close it", name)
+		}
+	}
+}
+
 func TestAPageStaysWhereItIsScrolled(t *testing.T) {
 	b := phone(t)
 	b.goTo(sectionSettings)

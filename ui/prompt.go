@@ -377,10 +377,12 @@ const stateApproved = "approved"
 func (v *promptView) outcome() kit.Flowing {
 	u, r := v.u, v.prompt.Result
 	icon, ink, ground := "cross-circle", u.style.Danger, u.style.DangerSoft
-	switch r.State {
-	case stateApproved:
+	switch {
+	case r.State == stateApproved:
 		icon, ink, ground = "check-circle", u.style.Accent, u.style.AccentSoft
-	case "expired", "cancelled", app.StateUnknown:
+	case r.Reason == "reported": // the user did well
+		icon, ink, ground = "shield", u.style.Accent, u.style.AccentSoft
+	case r.State != "denied":
 		icon, ink, ground = "clock", u.style.Amber, u.style.AmberSoft
 	}
 	key := u.outcomeKey(r, v.prompt.Enrolling)

@@ -39,8 +39,7 @@ func (u *UI) openImport() {
 		_ = f.Close() // nothing has been read: the file is opened anew in the background
 		u.importFile(path)
 	}, u.win)
-	d.Resize(u.win.Canvas().Size())
-	d.Show()
+	u.openDialog(d)
 }
 
 // importFile reads an export, and asks for its password where it needs one.
@@ -290,6 +289,5 @@ func (u *UI) saveAs(name string, content []byte, count int) {
 		})
 	}, u.win)
 	d.SetFileName(name)
-	d.Resize(u.win.Canvas().Size())
-	d.Show()
+	u.openDialog(d)
 }

@@ -10,6 +10,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/theme"
 
 	"countersign/app"
@@ -52,8 +53,9 @@ type UI struct {
 	links   []string
 
 	codes     codesState
-	reader    Reader // of links, for as long as the user is adding
-	filter    string // of the activity
+	reader    Reader        // of links, for as long as the user is adding
+	filter    string        // of the activity
+	dialog    dialog.Dialog // Fyne's, where one is open
 	scroll    scrolled
 	focusNext fyne.Focusable // gets the focus when the page is on the screen
 	focusGone bool           // under a sheet or prompt, the focus is on a page that is no more
@@ -329,8 +331,20 @@ func (u *UI) pushSecret(build func() fyne.CanvasObject) {
 	u.rebuild()
 }
 
+// openDialog shows one of Fyne's own dialogs over all of the window.
+func (u *UI) openDialog(d dialog.Dialog) {
+	u.dialog = d
+	d.SetOnClosed(func() { u.dialog = nil })
+	d.Show()
+	d.Resize(u.win.Canvas().Size()) // it has no size before it is shown
+}
+
 // back closes the topmost sheet or page, or ends a search.
 func (u *UI) back() {
+	if u.dialog != nil {
+		u.dialog.Hide()
+		return
+	}
 	if n := len(u.sheets); n > 0 {
 		u.closeSheet(u.sheets[n-1])
 		return
