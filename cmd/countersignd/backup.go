@@ -3,6 +3,7 @@ package main
 import (
 	"archive/tar"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -35,13 +36,22 @@ type backupCmd struct {
 
 // Run writes the backup, of one moment, while the server may run.
 func (c backupCmd) Run(e *env) error {
-	lock, err := c.lock(e)
+	lock, made, err := c.lock(e)
 	if err != nil {
 		return err
 	}
 	if _, err := os.Stat(databasePath(c.Data)); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("there is no data in %s", c.Data)
 	}
+	if err := c.save(e, lock); err != nil || made == "" {
+		return err
+	}
+	// Only now: a passphrase of a backup that was not written is confusing.
+	_, err = fmt.Fprintf(e.stdout, "Passphrase: %s\nKeep it: without it nobody can open the backup, and it is shown this once.\n", made)
+	return err
+}
+
+func (c backupCmd) save(e *env, lock backup.Lock) error {
 	return e.with(c.Data, func(d *data) (err error) {
 		// A copy in the data folder, which is as protected as the original.
 		folder, err := os.MkdirTemp(c.Data, "backup-")
@@ -57,15 +67,31 @@ func (c backupCmd) Run(e *env) error {
 	})
 }
 
-func (c backupCmd) lock(e *env) (backup.Lock, error) {
+// lock says how the backup is encrypted: to recipients, or by the passphrase
+// that is given. Where none is, as in a nightly job, it makes one and returns
+// it, as age itself does.
+func (c backupCmd) lock(e *env) (lock backup.Lock, made string, err error) {
 	if len(c.Recipient) > 0 {
-		return backup.RecipientLock(strings.Join(c.Recipient, "\n"))
+		lock, err = backup.RecipientLock(strings.Join(c.Recipient, "\n"))
+		return lock, "", err
 	}
 	passphrase, err := e.backupPassphrase(true)
-	if err != nil {
-		return backup.Lock{}, err
+	if errors.Is(err, errNoSecret) {
+		made, err = newPassphrase(), nil
+		passphrase = made
 	}
-	return backup.PassphraseLock(passphrase)
+	if err != nil {
+		return backup.Lock{}, "", err
+	}
+	lock, err = backup.PassphraseLock(passphrase)
+	return lock, made, err
+}
+
+// newPassphrase makes a passphrase of 125 bits that can be read out: five
+// groups of five characters of base32 (RFC 4648 §6).
+func newPassphrase() string {
+	text := strings.ToLower(rand.Text())
+	return strings.Join([]string{text[:5], text[5:10], text[10:15], text[15:20], text[20:25]}, "-")
 }
 
 // write makes the encrypted file, whole or not at all.

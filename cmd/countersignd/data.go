@@ -122,7 +122,10 @@ func (e *env) secret(what string) (string, error) {
 	}
 	line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
 	if line == "" {
-		return "", usagef("standard input has no %s", what)
+		return "", usageError{fmt.Errorf("%w %s", errNoSecret, what)}
 	}
 	return line, nil
 }
+
+// errNoSecret says that standard input was empty.
+var errNoSecret = errors.New("standard input has no")

@@ -30,6 +30,9 @@ type endpoint struct {
 // usageError is a command line that cannot be meant: exit status 2.
 type usageError struct{ error }
 
+// Unwrap gives what is wrong to errors.Is.
+func (e usageError) Unwrap() error { return e.error }
+
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 // listening is an open endpoint.
