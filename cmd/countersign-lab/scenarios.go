@@ -19,7 +19,7 @@ type scenariosCmd struct {
 	Files      []string `arg:"" name:"file" help:"Scenario files (YAML)."`
 	Server     string   `placeholder:"URL" help:"Drive the server at this address, instead of one of the runner's own."`
 	JUnit      string   `name:"junit" type:"path" placeholder:"FILE" help:"Write the results as JUnit XML, too."`
-	ClientKey  []string `placeholder:"[NAME=]KEY" sep:"none" help:"With --server: the key of the scenarios' client NAME, or of all. COUNTERSIGN_CLIENT_KEY gives one for all."`
+	ClientKey  []string `placeholder:"[NAME=]KEY" sep:"none" help:"With --server: the key of the scenarios' client NAME, or of every client of kind web. Or COUNTERSIGN_CLIENT_KEY."`
 	AdminToken string   `placeholder:"TOKEN" help:"With --server: an administrator's token, for scenarios that change the policy. Or COUNTERSIGN_ADMIN_TOKEN."`
 	Devices    string   `type:"path" placeholder:"DIR" help:"With --server: the folder of the devices' state folders, DIR/NAME."`
 }

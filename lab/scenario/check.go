@@ -202,6 +202,7 @@ func (c *checker) devices(g *given) error {
 		if err := only(c, d.Line, "user", &d.User, g.Users); err != nil {
 			return err
 		}
+		d.stated = stated{d.Platform, d.FormFactor, d.AppVersion}
 		d.Platform = cmp.Or(d.Platform, policy.Android)
 		d.FormFactor = cmp.Or(d.FormFactor, formFactorOf(d.Platform))
 		d.AppVersion = cmp.Or(d.AppVersion, message.MinAppVersion)

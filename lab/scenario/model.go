@@ -88,6 +88,15 @@ type givenDevice struct {
 	FormFactor policy.FormFactor `yaml:"form_factor"`
 	AppVersion string            `yaml:"app_version"`
 	Enrolled   *bool             `yaml:"enrolled"`
+	stated     stated
+}
+
+// stated is what the file says that the device is, before check filled in the
+// rest.
+type stated struct {
+	platform   policy.Platform
+	formFactor policy.FormFactor
+	appVersion string
 }
 
 type givenClient struct {

@@ -9,6 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"countersign/message"
+	"countersign/verifier/policy"
 )
 
 // Remote is a server that runs elsewhere, and what the runner needs of it. What
@@ -17,7 +20,7 @@ import (
 type Remote struct {
 	URL string // https://signin.example, or http:// to loopback
 	// ClientKeys are the clients' keys by the scenarios' names of them; "" is
-	// for every name that is not there.
+	// for every client of kind web that is not there.
 	ClientKeys map[string]string
 	// AdminToken is for scenarios that change the methods policy.
 	AdminToken string
@@ -50,8 +53,16 @@ func (r *Remote) cannot(s *Scenario) error {
 		return no(g.Line, "a policy needs --admin-token")
 	}
 	for _, name := range names(g.Clients) {
-		if r.key(name) == "" {
-			return no(max(g.Clients[name].Line, s.Line), "the client %q needs --client-key %s=KEY", name, name)
+		if r.key(name, g.Clients[name].Kind) == "" {
+			return no(max(g.Clients[name].Line, s.Line), "the client %q of kind %s needs --client-key %s=KEY", name, g.Clients[name].Kind, name)
+		}
+	}
+	for _, name := range names(g.Users) {
+		switch u := g.Users[name]; {
+		case u.TOTP && u.TOTPSecret == "":
+			return no(u.Line, "the codes of %q need totp_secret, which the server has too", name)
+		case u.Default != "" || u.Disabled || len(u.Roles)+len(u.Attributes) > 0:
+			return no(u.Line, "a user with a default method, roles or attributes needs the runner's own server")
 		}
 	}
 	for _, name := range names(g.Devices) {
@@ -113,12 +124,27 @@ func (r *Remote) cannotSteps(s *Scenario, steps []step, no func(Line, string, ..
 	return nil
 }
 
-// key is the key of a client of the scenario.
-func (r *Remote) key(name string) string {
-	if key, ok := r.ClientKeys[name]; ok {
+// key is the key of a client of the scenario. The one without a name is that of
+// a web client: a client of another kind gets other experiences.
+func (r *Remote) key(name string, kind policy.ClientKind) string {
+	if key, ok := r.ClientKeys[name]; ok || kind != policy.KindWeb {
 		return key
 	}
 	return r.ClientKeys[""]
+}
+
+// as tells whether a device is what the file says of it.
+func (s stated) as(about message.About) error {
+	for _, part := range []struct{ what, stated, is string }{
+		{"platform", string(s.platform), about.Platform},
+		{"form_factor", string(s.formFactor), about.FormFactor},
+		{"app_version", s.appVersion, about.AppVersion},
+	} {
+		if part.stated != "" && part.stated != part.is {
+			return fmt.Errorf("given is %s %s, but the device of --devices has %s", part.what, part.stated, part.is)
+		}
+	}
+	return nil
 }
 
 func runRemote(ctx context.Context, s *Scenario, o Options) []error {
@@ -147,7 +173,7 @@ func runRemote(ctx context.Context, s *Scenario, o Options) []error {
 func (p *play) performRemote(r *Remote, logger *slog.Logger) []error {
 	g := p.scenario.Given
 	for _, name := range names(g.Clients) {
-		p.keys[name] = r.key(name)
+		p.keys[name] = r.key(name, g.Clients[name].Kind)
 	}
 	for _, name := range names(g.Devices) {
 		d, err := openState(p.ctx, r.Devices, name, r.Passphrase, logger)
@@ -155,6 +181,9 @@ func (p *play) performRemote(r *Remote, logger *slog.Logger) []error {
 			return []error{p.at(g.Devices[name].Line, err)}
 		}
 		p.devices[name] = d
+		if err := g.Devices[name].stated.as(d.Device()); err != nil {
+			return []error{p.at(g.Devices[name].Line, err)}
+		}
 		if err := p.reconnected(d); err != nil {
 			return []error{p.at(g.Devices[name].Line, fmt.Errorf("the device %s does not reach its relay", name))}
 		}

@@ -330,6 +330,9 @@ func (s *cancelStep) run(p *play) error {
 	if err != nil {
 		return err
 	}
+	if in.refused != nil {
+		return fmt.Errorf("the sign-in %q was %w: there is nothing to cancel", in.name, in.refused)
+	}
 	if _, err := p.party.cancel(p.ctx, in.key, in.view.ID); err != nil {
 		return err
 	}
