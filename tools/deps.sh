@@ -18,7 +18,7 @@ model='spin gcc libc6-dev'
 # What the tests use for real: a keyring, browsers, a screen, other people's
 # authenticators, RADIUS clients and an SSH server.
 test='dbus gnome-keyring xvfb xauth xclip xdotool imagemagick x11-utils chromium oathtool zbar-tools default-jdk-headless freeradius-utils libpam-radius-auth libpam-wrapper openssh-server openssh-client mono-mcs mono-runtime libmono-system-runtime-serialization4.0-cil'
-radius='freeradius freeradius-utils eapoltest pamtester libpam-radius-auth libpam-wrapper openssh-server openssh-client openconnect ocserv slapd ldap-utils radsecproxy'
+radius='freeradius freeradius-utils eapoltest pamtester libpam-radius-auth libpam-wrapper openssh-server openssh-client openconnect ocserv openvpn slapd ldap-utils radsecproxy'
 windows='clang gcc-mingw-w64-x86-64'
 
 want=

@@ -112,7 +112,7 @@ func TestPAMShowsTheNumber(t *testing.T) {
 		right bool
 	}{{"the right number", true}, {"another number", false}} {
 		t.Run(tt.name, func(t *testing.T) {
-			prompt := r.converse(t.Context(), r.pam("sudo"), "pamtester", "sudo", "zoe", "authenticate")
+			prompt := r.converse(t.Context(), r.pam("radius-openssh.md", "sudo"), "pamtester", "sudo", "zoe", "authenticate")
 			prompt.await(regexp.MustCompile(`(?i)password:`))
 			prompt.enter(password)
 			n := prompt.await(shown)[1]
@@ -133,20 +133,16 @@ func TestPAMShowsTheNumber(t *testing.T) {
 func (r *rig) ocserv(files certificates) string {
 	r.Helper()
 	dir, port := r.TempDir(), r.freePort("tcp")
-	host, radiusPort, err := net.SplitHostPort(r.addr)
+	const page = "radius-openconnect.md"
+	host, _, err := net.SplitHostPort(r.addr)
 	r.check(err)
-	r.write(filepath.Join(dir, "servers"), host+" "+sharedSecret2+"\n")
-	r.write(filepath.Join(dir, "dictionary"), "$INCLUDE /etc/radcli/dictionary\n")
-	r.write(filepath.Join(dir, "radcli.conf"), strings.Join([]string{
-		"nas-identifier ocserv", "authserver " + host + ":" + radiusPort, "servers " + filepath.Join(dir, "servers"),
-		"dictionary /etc/radcli/dictionary", "radius_timeout 60", "radius_retries 1", "bindaddr *",
-	}, "\n")+"\n")
-	r.write(filepath.Join(dir, "ocserv.conf"), strings.Join([]string{
-		`auth = "radius[config=` + filepath.Join(dir, "radcli.conf") + `,groupconfig=false]"`,
+	servers, radcli := filepath.Join(dir, "servers"), filepath.Join(dir, "radcli.conf")
+	r.write(servers, r.documented(page, "/etc/radcli/servers", "192.0.2.10", host, "SECRET", sharedSecret2))
+	r.write(radcli, r.documented(page, "/etc/radcli/radiusclient.conf", "192.0.2.10:1812", r.addr, "/etc/radcli/servers", servers))
+	r.write(filepath.Join(dir, "ocserv.conf"), r.documented(page, "/etc/ocserv/ocserv.conf", "/etc/radcli/radiusclient.conf", radcli)+strings.Join([]string{
 		"tcp-port = " + port, "listen-host = 127.0.0.1", "socket-file = " + filepath.Join(dir, "socket"), "isolate-workers = false",
 		"server-cert = " + files.server, "server-key = " + files.key, "device = vpns", "ipv4-network = 192.168.77.0/24",
-		"auth-timeout = 240", "max-clients = 4", "max-same-clients = 2", "try-mtu-discovery = false", "use-occtl = false",
-		"pid-file = " + filepath.Join(dir, "pid"), "cisco-client-compat = true", "cookie-timeout = 300", "keepalive = 300", "mobile-dpd = 300", "dpd = 90",
+		"max-clients = 4", "use-occtl = false", "pid-file = " + filepath.Join(dir, "pid"),
 	}, "\n")+"\n")
 	r.background(exec.Command("ocserv", "-f", "-d", "3", "-c", filepath.Join(dir, "ocserv.conf")), "listening (TCP)")
 	return port
@@ -177,54 +173,14 @@ func (r *rig) radsecproxy() string {
 	dir, files, near, far := r.TempDir(), r.certificates(), r.freePort("udp"), r.freePort("tcp")
 	host, port, err := net.SplitHostPort(r.addr)
 	r.check(err)
-	tls := `tls default {
-	CACertificateFile ` + files.ca + `
-	CertificateFile ` + files.server + `
-	CertificateKeyFile ` + files.key + `
-}
-`
-	r.write(filepath.Join(dir, "near.conf"), `ListenUDP 127.0.0.1:`+near+`
-LogDestination file:///dev/stderr
-`+tls+`client gateway {
-	type udp
-	host 127.0.0.1
-	secret `+sharedSecret2+`
-	DuplicateInterval 90
-}
-server far {
-	type tls
-	host 127.0.0.1
-	port `+far+`
-	secret radsec
-	certificateNameCheck off
-	RetryInterval 60
-}
-realm * {
-	server far
-}
-`)
-	r.write(filepath.Join(dir, "far.conf"), `ListenTLS 127.0.0.1:`+far+`
-SourceUDP 127.0.0.2
-LogDestination file:///dev/stderr
-`+tls+`client near {
-	type tls
-	host 127.0.0.1
-	secret radsec
-	certificateNameCheck off
-	DuplicateInterval 90
-}
-server countersign {
-	type udp
-	host `+host+`
-	port `+port+`
-	secret `+sharedSecret2+`
-	RetryInterval 60
-	RetryCount 1
-}
-realm * {
-	server countersign
-}
-`)
+	const page = "radius-tls.md"
+	common := []string{
+		"/etc/radsecproxy/ca.pem", files.ca, "/etc/radsecproxy/cert.pem", files.server, "/etc/radsecproxy/key.pem", files.key,
+		"HOST", "127.0.0.1", "SECRET", sharedSecret2,
+	}
+	stderr := "LogDestination file:///dev/stderr\n"
+	r.write(filepath.Join(dir, "near.conf"), stderr+r.documented(page, "near.conf", append(common, "127.0.0.1:1812", "127.0.0.1:"+near, "port 2083", "port "+far)...))
+	r.write(filepath.Join(dir, "far.conf"), stderr+r.documented(page, "far.conf", append(common, "*:2083", "127.0.0.1:"+far, "host 127.0.0.1\n\tport 1812", "host "+host+"\n\tport "+port)...))
 	for _, name := range []string{"far", "near"} {
 		r.background(exec.Command("radsecproxy", "-f", "-d", "2", "-c", filepath.Join(dir, name+".conf")), "listening")
 	}

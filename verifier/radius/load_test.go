@@ -104,7 +104,10 @@ func TestGarbageIsBounded(t *testing.T) {
 	for range maxRunning {
 		<-r.server.slots
 	}
-	if n := r.server.replies.order.Len(); n > maxReplies {
+	r.server.replies.mu.Lock()
+	n := r.server.replies.order.Len()
+	r.server.replies.mu.Unlock()
+	if n > maxReplies {
 		t.Fatalf("%d requests are remembered, want %d at most", n, maxReplies)
 	}
 	if grown := memory() - before; grown > 32<<20 {

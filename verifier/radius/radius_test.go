@@ -487,8 +487,8 @@ func TestMPPEKeysPassThrough(t *testing.T) {
 		}
 		wantCode(t, reply, radius.CodeAccessAccept)
 		send, receive := microsoft.MSMPPESendKey_Get(reply, request), microsoft.MSMPPERecvKey_Get(reply, request)
-		if !bytes.Equal(send, fake.sendKey) || !bytes.Equal(receive, fake.receiveKey) {
-			t.Fatalf("keys %x and %x, want %x and %x", send, receive, fake.sendKey, fake.receiveKey)
+		if want := *fake.keys.Load(); !bytes.Equal(send, want[0]) || !bytes.Equal(receive, want[1]) {
+			t.Fatalf("keys %x and %x, want %x", send, receive, want)
 		}
 		if success := microsoft.MSCHAP2Success_Get(reply); len(success) != 43 {
 			t.Fatalf("MS-CHAP2-Success %q", success)

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -25,18 +26,40 @@ const pamWrapper = "libpam_wrapper.so"
 // patience is how long a test waits for another program.
 const patience = 30 * time.Second
 
-// pam writes a PAM service that asks the rig by pam_radius, and gives the
-// environment in which programs use it.
-func (r *rig) pam(service string) []string {
+// documented gives a file as a page of the documentation shows it, with the
+// page's example values replaced: what the pages say is what the tests run.
+func (r *rig) documented(page, file string, replace ...string) string {
+	r.Helper()
+	raw, err := os.ReadFile(filepath.Join("..", "..", "docs", page))
+	r.check(err)
+	at := regexp.MustCompile("(?s)\n```[a-z]+ " + regexp.QuoteMeta(file) + "\n(.*?)\n```").FindSubmatch(raw)
+	if at == nil {
+		r.Fatalf("docs/%s does not show %s", page, file)
+	}
+	block := string(at[1])
+	for i := 0; i+1 < len(replace); i += 2 {
+		if !strings.Contains(block, replace[i]) {
+			r.Fatalf("docs/%s: %s has no %q", page, file, replace[i])
+		}
+		block = strings.ReplaceAll(block, replace[i], replace[i+1])
+	}
+	return block + "\n"
+}
+
+// pam writes a PAM service as a page shows it, and gives the environment in
+// which programs use it.
+func (r *rig) pam(page, service string) []string {
 	r.Helper()
 	dir := r.TempDir()
 	conf := filepath.Join(dir, "pam_radius.conf")
-	r.write(conf, r.addr+" "+sharedSecret2+" 60\n")
-	r.write(filepath.Join(dir, service), strings.Join([]string{
-		"auth required pam_radius_auth.so prompt_attribute conf=" + conf,
-		"account required pam_permit.so",
-		"session required pam_permit.so",
-	}, "\n")+"\n")
+	r.write(conf, r.documented("radius-openssh.md", "/etc/pam_radius_auth.conf", "192.0.2.10:1812", r.addr, "SECRET", sharedSecret2))
+	text := r.documented(page, "/etc/pam.d/"+service, "/etc/pam_radius_auth.conf", conf)
+	for _, kind := range []string{"account", "session"} { // Debian's own files have more of these
+		if !strings.Contains(text, kind) {
+			text += kind + " required pam_permit.so\n"
+		}
+	}
+	r.write(filepath.Join(dir, service), text)
 	return append(os.Environ(), "LD_PRELOAD="+pamWrapper, "PAM_WRAPPER=1", "PAM_WRAPPER_SERVICE_DIR="+dir)
 }
 
@@ -74,14 +97,13 @@ func (r *rig) sshd() string {
 	r.check(listener.Close())
 	r.write(filepath.Join(dir, "config"), strings.Join([]string{
 		"ListenAddress 127.0.0.1", "Port " + port, "HostKey " + key, "PidFile none", "StrictModes no", "PermitRootLogin yes",
-		"UsePAM yes", "KbdInteractiveAuthentication yes", "PasswordAuthentication no", "PubkeyAuthentication no",
-		"AuthenticationMethods keyboard-interactive", "LoginGraceTime 60", "ForceCommand echo signed in as $USER", "PrintMotd no",
-	}, "\n")+"\n")
+		"ForceCommand echo signed in as $USER", "PrintMotd no",
+	}, "\n")+"\n"+r.documented("radius-openssh.md", "/etc/ssh/sshd_config.d/countersign.conf"))
 	if os.Getuid() == 0 {
 		r.check(os.MkdirAll("/run/sshd", 0o755)) // where Debian's sshd locks itself in
 	}
 	cmd := exec.Command("/usr/sbin/sshd", "-D", "-e", "-f", filepath.Join(dir, "config"))
-	cmd.Env = r.pam("sshd")
+	cmd.Env = r.pam("radius-openssh.md", "sshd")
 	r.background(cmd, "Server listening on")
 	return port
 }

@@ -21,10 +21,10 @@ const upstreamSecret = "the secret between two servers"
 
 // upstreamServer is another RADIUS server, which knows one user's password.
 type upstreamServer struct {
-	user                string
-	conn                net.PacketConn
-	sendKey, receiveKey []byte
-	forge, unsigned     atomic.Bool // how it misbehaves
+	user            string
+	conn            net.PacketConn
+	keys            atomic.Pointer[[2][]byte] // that it gave last: to send and to receive
+	forge, unsigned atomic.Bool               // how it misbehaves
 }
 
 func newUpstreamServer(t *testing.T, user string) *upstreamServer {
@@ -117,12 +117,13 @@ func (u *upstreamServer) answer(p packet) *radius.Packet {
 	success, err := rfc2759.GenerateAuthenticatorResponse(challenge, peer, given, []byte(u.user), []byte(password))
 	must(err)
 	must(microsoft.MSCHAP2Success_SetString(reply, string(response[:1])+success))
-	u.sendKey, err = rfc3079.MakeKey(given, []byte(password), true)
+	send, err := rfc3079.MakeKey(given, []byte(password), true)
 	must(err)
-	u.receiveKey, err = rfc3079.MakeKey(given, []byte(password), false)
+	receive, err := rfc3079.MakeKey(given, []byte(password), false)
 	must(err)
-	must(microsoft.MSMPPESendKey_Set(reply, u.sendKey))
-	must(microsoft.MSMPPERecvKey_Set(reply, u.receiveKey))
+	must(microsoft.MSMPPESendKey_Set(reply, send))
+	must(microsoft.MSMPPERecvKey_Set(reply, receive))
+	u.keys.Store(&[2][]byte{send, receive})
 	must(rfc2865.Class_SetString(reply, "staff"))
 	must(rfc2868.TunnelPassword_SetString(reply, 1, "to the tunnel"))
 	return reply
