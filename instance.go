@@ -51,21 +51,23 @@ func claim(ctx context.Context, data string, links []string) (*instance, error) 
 	return &instance{listener: listener}, nil
 }
 
-// socketPath is in a folder of the user alone. It is named by the data folder's
-// hash, because a socket's path has at most a hundred octets.
+// maxSocketPath is what every system allows: the least is macOS's 104 octets.
+const maxSocketPath = 100
+
+// socketPath is in a folder of the user alone: in one that others may write to,
+// somebody could wait there for links, and links hold secrets. Where the data
+// folder's own path is too long for a socket, it is the cache folder's.
 func socketPath(data string) string {
-	if absolute, err := filepath.Abs(data); err == nil {
-		data = absolute
-	}
-	sum := sha256.Sum256([]byte(data))
-	name := "countersign-" + hex.EncodeToString(sum[:8])
-	if folder := os.Getenv("XDG_RUNTIME_DIR"); folder != "" && exists(folder) { // su keeps the name of a folder that is gone
-		return filepath.Join(folder, name)
-	}
-	if path := filepath.Join(data, name); len(path) < 100 {
+	path := filepath.Join(data, "app.sock")
+	if len(path) <= maxSocketPath {
 		return path
 	}
-	return filepath.Join(os.TempDir(), name)
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return path // Listen says that it is too long
+	}
+	sum := sha256.Sum256([]byte(data))
+	return filepath.Join(cache, "countersign-"+hex.EncodeToString(sum[:8]))
 }
 
 // serve takes links from later starts, until close.

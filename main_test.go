@@ -96,7 +96,6 @@ func TestFiles(t *testing.T) {
 }
 
 func TestASecondStartHandsItsLinksOver(t *testing.T) {
-	t.Setenv("XDG_RUNTIME_DIR", "")
 	data := t.TempDir()
 	first, err := claim(t.Context(), data, nil)
 	if err != nil {
@@ -115,7 +114,6 @@ func TestASecondStartHandsItsLinksOver(t *testing.T) {
 }
 
 func TestAKilledAppDoesNotKeepItsFolder(t *testing.T) {
-	t.Setenv("XDG_RUNTIME_DIR", filepath.Join(t.TempDir(), "gone"))
 	data := t.TempDir()
 	if err := os.WriteFile(socketPath(data), nil, 0o600); err != nil { // what is left of its socket
 		t.Fatal(err)
@@ -125,6 +123,19 @@ func TestAKilledAppDoesNotKeepItsFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	only.close()
+}
+
+func TestSocketPathFitsWhateverTheDataFolder(t *testing.T) {
+	t.Setenv("HOME", "/home/zoe")
+	t.Setenv("XDG_CACHE_HOME", "")
+	if runtime.GOOS == "linux" {
+		if got := socketPath("/" + strings.Repeat("long/", 40)); len(got) > maxSocketPath || !strings.HasPrefix(got, "/home/zoe/.cache/") {
+			t.Errorf("%q", got)
+		}
+	}
+	if got := socketPath("/data"); got != filepath.Join("/data", "app.sock") {
+		t.Errorf("%q", got)
+	}
 }
 
 func TestDeviceSaysWhatItIs(t *testing.T) {
