@@ -27,18 +27,19 @@ var ErrNoText = errors.New("page: no such text")
 
 // LanguageParameter is the query parameter and LanguageCookie the cookie by
 // which a reader chooses; before that, Accept-Language does (RFC 9110 §12.5.4).
+// The cookie has its prefix (RFC 6265bis §4.1.3.2) wherever the browser takes
+// Secure cookies.
 const (
 	LanguageParameter = "lang"
-	LanguageCookie    = "countersign_language"
+	LanguageCookie    = "__Host-" + plainCookie
+	plainCookie       = "countersign-language"
 )
 
 // LanguageOf is the language of a request's reader.
 func LanguageOf(r *http.Request) Language {
 	chosen := r.URL.Query().Get(LanguageParameter)
 	if chosen == "" {
-		if cookie, err := r.Cookie(LanguageCookie); err == nil {
-			chosen = cookie.Value
-		}
+		chosen = chosenBefore(r)
 	}
 	if l, ok := languageByTag(chosen); ok {
 		return l
@@ -60,6 +61,15 @@ func LanguageOf(r *http.Request) Language {
 	return all[index]
 }
 
+func chosenBefore(r *http.Request) string {
+	for _, name := range []string{LanguageCookie, plainCookie} {
+		if cookie, err := r.Cookie(name); err == nil {
+			return cookie.Value
+		}
+	}
+	return ""
+}
+
 func languageByTag(tag string) (Language, bool) {
 	for _, l := range Languages() {
 		if l.Tag == tag {
@@ -75,9 +85,13 @@ func ChooseLanguage(w http.ResponseWriter, r *http.Request, secure bool) bool {
 	if r.Method != http.MethodGet || !r.URL.Query().Has(LanguageParameter) {
 		return false
 	}
+	name := LanguageCookie
+	if !secure {
+		name = plainCookie
+	}
 	if l, ok := languageByTag(r.URL.Query().Get(LanguageParameter)); ok {
 		http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure wherever the browser takes it
-			Name: LanguageCookie, Value: l.Tag, Path: "/", MaxAge: 365 * 24 * 60 * 60,
+			Name: name, Value: l.Tag, Path: "/", MaxAge: 365 * 24 * 60 * 60,
 			HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: secure,
 		})
 	}

@@ -432,6 +432,9 @@ func TestLanguages(t *testing.T) {
 		t.Error("the choice is forgotten")
 	}
 	s.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	if set := s.get("/?lang=sv").header.Get("Set-Cookie"); !strings.HasPrefix(set, "__Host-") || !strings.Contains(set, "Secure") {
+		t.Errorf("Set-Cookie %q", set)
+	}
 	for _, path := range []string{"//evil.example/?lang=sv", "/%5Cevil.example?lang=sv"} {
 		to := s.get(path).header.Get("Location")
 		if u, err := url.Parse(to); err != nil || u.Host != "" || strings.HasPrefix(to, "//") || strings.HasPrefix(to, `/\`) {
