@@ -90,7 +90,7 @@ func (r *fieldRenderer) place() {
 }
 
 // NewDeck makes a deck of cells of that height, in columns of at least that
-// width. limit, if not 0, is how many columns there are at most.
+// width.
 func NewDeck(height, least, gap, pad float32, make func() Cell) *Deck {
 	d := &Deck{height: height, least: least, gap: gap, pad: pad, make: make, shown: map[int]Cell{}, columns: 1}
 	d.field = &field{deck: d}

@@ -74,14 +74,6 @@ func (f *Field) SetError(message string) {
 	f.Refresh()
 }
 
-// Error is what is said to be wrong.
-func (f *Field) Error() string {
-	if !f.error.Visible() {
-		return ""
-	}
-	return f.error.Text()
-}
-
 // NewProblem is a text that says what is wrong, and takes no room while nothing
 // is.
 func NewProblem(style *design.Style) *Problem {

@@ -84,9 +84,6 @@ func (c *Column) HeightFor(width float32) float32 {
 	return height + c.gap*float32(max(shown-1, 0))
 }
 
-// SetWidth tells the column how wide it will be, for MinSize.
-func (c *Column) SetWidth(width float32) { c.width = width }
-
 // CreateRenderer implements fyne.Widget.
 func (c *Column) CreateRenderer() fyne.WidgetRenderer {
 	r := &renderer{objects: c.objects}

@@ -41,9 +41,6 @@ func (n *NumberField) Number() string { return n.value }
 // Complete reports whether all digits are there.
 func (n *NumberField) Complete() bool { return len(n.value) == n.digits }
 
-// Clear empties the field.
-func (n *NumberField) Clear() { n.set("") }
-
 func (n *NumberField) set(value string) {
 	n.value = value
 	if n.onChange != nil {

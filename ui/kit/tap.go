@@ -256,12 +256,6 @@ func (b *IconButton) Filled(ground, ink color.NRGBA) *IconButton {
 	return b
 }
 
-// SetIcon changes the icon and its label.
-func (b *IconButton) SetIcon(icon, label string) {
-	b.icon, b.label = icon, Plain(label)
-	b.Refresh()
-}
-
 // CreateRenderer implements fyne.Widget.
 func (b *IconButton) CreateRenderer() fyne.WidgetRenderer {
 	ground := plate(design.RadiusM)
