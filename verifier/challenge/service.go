@@ -25,9 +25,10 @@ type Post interface {
 }
 
 // Enrolment is told, in the settling transaction, how the challenge of an
-// enrolment ended. What it returns goes to the new device with the outcome.
+// enrolment ended. The account goes to the new device with the outcome; a
+// refusal is the reason why an approval enrols nothing all the same.
 type Enrolment interface {
-	Settled(tx store.Tx, id string, state State, reason string) (*message.Account, error)
+	Settled(tx store.Tx, id string, state State, reason string) (account *message.Account, refusal string, err error)
 }
 
 // Config is what a Service is made of.
@@ -50,6 +51,7 @@ type Service struct {
 	Config
 	settled *prometheus.CounterVec
 	started *prometheus.CounterVec
+	refused *prometheus.CounterVec
 
 	mu      sync.Mutex
 	waiters map[string]*waiter
@@ -69,11 +71,14 @@ func New(cfg Config) *Service {
 		started: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "countersign_challenges_started_total", Help: "Challenges started, by experience.",
 		}, []string{"experience"}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "countersign_challenges_refused_total", Help: "Starts that limits, locks and blocks refused, by which.",
+		}, []string{"code"}),
 		settled: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "countersign_challenges_settled_total", Help: "Challenges settled, by state and reason.",
 		}, []string{"state", "reason"}),
 	}
-	cfg.Metrics.MustRegister(s.started, s.settled)
+	cfg.Metrics.MustRegister(s.started, s.refused, s.settled)
 	return s
 }
 
@@ -204,11 +209,13 @@ func (s *Service) Code(ctx context.Context, client, id, code string) (Challenge,
 		case !c.account.TOTPLocked.IsZero():
 			return s.settle(tx, c, Denied, message.ReasonLocked)
 		}
-		ok, err := s.Directory.CheckTOTP(tx, c.record.User, code, s.Now())
-		if err != nil {
+		right, err := s.checkCode(tx, c, code)
+		switch {
+		case errors.Is(err, directory.ErrNoTOTP), errors.Is(err, directory.ErrUnknownUser):
+			return s.settle(tx, c, Cancelled, "") // the method or its user went since the start
+		case err != nil:
 			return err
-		}
-		if ok {
+		case right:
 			return s.settle(tx, c, Approved, "")
 		}
 		wrong = true
@@ -220,13 +227,33 @@ func (s *Service) Code(ctx context.Context, client, id, code string) (Challenge,
 	return r.view(), err
 }
 
+// checkCode checks a code of a user who may still sign in; of one who may not,
+// it gives directory.ErrUnknownUser.
+func (s *Service) checkCode(tx store.Tx, c *change, code string) (bool, error) {
+	gone, err := s.userGone(tx, c)
+	if err != nil {
+		return false, err
+	}
+	if gone {
+		return false, directory.ErrUnknownUser
+	}
+	return s.Directory.CheckTOTP(tx, c.record.User, code, s.Now())
+}
+
 func (s *Service) wrongCode(tx store.Tx, c *change) error {
+	event := audit.Event{
+		Kind: audit.KindCodeRefused, User: c.record.User, Client: c.record.Client, Challenge: c.record.ID, Source: c.record.Source,
+	}
+	if err := s.Audit.Append(tx, event); err != nil {
+		return err
+	}
 	c.account.WrongCodes++
 	if c.account.WrongCodes < s.Limits.WrongCodes {
 		return nil
 	}
 	c.account.TOTPLocked = s.Now()
-	if err := s.Audit.Append(tx, audit.Event{Kind: audit.KindCodeLocked, User: c.record.User, Challenge: c.record.ID, Source: c.record.Source}); err != nil {
+	event.Kind = audit.KindCodeLocked
+	if err := s.Audit.Append(tx, event); err != nil {
 		return err
 	}
 	return s.settle(tx, c, Denied, message.ReasonLocked)

@@ -10,6 +10,7 @@ import (
 	"countersign/crypto/identity"
 	"countersign/message"
 	"countersign/verifier/audit"
+	"countersign/verifier/directory"
 	"countersign/verifier/store"
 )
 
@@ -120,9 +121,14 @@ func (s *Service) count(c *change) {
 }
 
 func (s *Service) settleEnrolment(tx store.Tx, c *change) error {
-	account, err := s.Enrolment.Settled(tx, c.record.Enrolment, c.record.State, c.record.Reason)
+	account, refusal, err := s.Enrolment.Settled(tx, c.record.Enrolment, c.record.State, c.record.Reason)
 	if err != nil {
 		return fmt.Errorf("challenge: settling an enrolment: %w", err)
+	}
+	if refusal != "" {
+		// The right number came, and the device is still not the user's: it must
+		// not be told that it is.
+		c.record.State, c.record.Reason = Denied, refusal
 	}
 	c.record.Account = account
 	return nil
@@ -168,6 +174,15 @@ func (s *Service) Answer(ctx context.Context, device identity.Thumbprint, answer
 		if again = c.record.State != Pending && !c.settled; again {
 			return nil
 		}
+		if err := s.stillEnrolled(tx, c, device); err != nil {
+			return err
+		}
+		switch gone, err := s.userGone(tx, c); {
+		case err != nil:
+			return err
+		case gone:
+			return s.settle(tx, c, Cancelled, "")
+		}
 		state, reason := s.judge(c, answer)
 		c.record.Device, c.record.Answer, c.record.Receipt = device, answer.ID, receipt
 		if c.settled {
@@ -184,6 +199,30 @@ func (s *Service) Answer(ctx context.Context, device identity.Thumbprint, answer
 		s.Post.Post(to.Encryption, to.Signing, r.outcome(s.Issuer, device, s.Now()))
 	}
 	return nil
+}
+
+// stillEnrolled looks at the device once more where the answer counts: its
+// signature was checked in an earlier transaction, and a revocation that came
+// between would else be overtaken by an answer that waited in a queue.
+func (s *Service) stillEnrolled(tx store.Tx, c *change, device identity.Thumbprint) error {
+	if c.record.Enrolment != "" {
+		return nil // it becomes the user's by this answer
+	}
+	enrolled, err := s.Directory.DeviceByID(tx, device)
+	if errors.Is(err, directory.ErrUnknownDevice) || err == nil && enrolled.User != c.record.User {
+		return ErrStranger
+	}
+	return err
+}
+
+// userGone reports whether the user was removed or disabled since the start:
+// what is pending for them then ends without an approval, whatever is answered.
+func (s *Service) userGone(tx store.Tx, c *change) (bool, error) {
+	user, err := s.Directory.UserByID(tx, c.record.User)
+	if errors.Is(err, directory.ErrUnknownUser) {
+		return true, nil
+	}
+	return user.Disabled, err
 }
 
 func (s *Service) settleByDevice(tx store.Tx, c *change, state State, reason string) error {

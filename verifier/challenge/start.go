@@ -24,6 +24,7 @@ type starting struct {
 	asked   []directory.Device // those of the user's devices that may answer
 	account account
 	ended   []change // challenges that gave way to this one
+	refusal *Refusal // what stood against it, where a decoy hides that
 }
 
 // Start begins a sign-in: policy decides what it asks, limits decide whether it
@@ -41,8 +42,15 @@ func (s *Service) Start(ctx context.Context, req Request) (Challenge, error) {
 		st, err = s.start(tx, req)
 		return err
 	})
+	var refusal *Refusal
+	if errors.As(err, &refusal) {
+		return Challenge{}, s.refuse(ctx, st.record, refusal)
+	}
 	if err != nil {
 		return Challenge{}, err
+	}
+	if st.refusal != nil {
+		s.refused.WithLabelValues(st.refusal.Code).Inc()
 	}
 	for _, c := range st.ended {
 		s.tell(ctx, c)
@@ -50,6 +58,24 @@ func (s *Service) Start(ctx context.Context, req Request) (Challenge, error) {
 	s.started.WithLabelValues(string(st.record.Experience)).Inc()
 	s.ask(st.record)
 	return st.record.view(), nil
+}
+
+// refuse records a start that limits forbid, whose own transaction left nothing
+// behind: starts that come in spite of a limit are what an attack looks like.
+func (s *Service) refuse(ctx context.Context, r record, refusal *Refusal) error {
+	s.refused.WithLabelValues(refusal.Code).Inc()
+	err := s.Store.Update(ctx, func(tx store.Tx) error { return s.auditRefusal(tx, r, refusal) })
+	if err != nil {
+		return fmt.Errorf("challenge: recording a refused start: %w", err)
+	}
+	return refusal
+}
+
+func (s *Service) auditRefusal(tx store.Tx, r record, refusal *Refusal) error {
+	return s.Audit.Append(tx, audit.Event{
+		Kind: audit.KindChallengeRefused, User: r.User, Client: r.Client, Source: r.Source,
+		Scenario: string(r.Scenario), Experience: string(r.Experience), Reason: refusal.Code,
+	})
 }
 
 // ask sends a stored challenge to its devices, each with its own sealed copy.
@@ -73,16 +99,16 @@ func (s *Service) start(tx store.Tx, req Request) (starting, error) {
 		st.record.Event = *decision.Event
 	}
 	err = s.admit(tx, &st)
-	var refusal *Refusal
-	switch {
-	case errors.As(err, &refusal) && req.Decoy:
+	if errors.As(err, &st.refusal) && req.Decoy {
+		// The page must not tell; the log does.
+		err = s.auditRefusal(tx, st.record, st.refusal)
 		st.record.Experience = policy.None
-	case err != nil:
+	}
+	if err != nil {
 		return st, err
 	}
 	if st.record.Experience == policy.None {
-		st.ended = nil
-		if err := st.refuse(req.Decoy); err != nil {
+		if err := st.deny(req.Decoy); err != nil {
 			return st, err
 		}
 	}
@@ -280,9 +306,9 @@ func (s *Service) admitBudget(tx store.Tx, st *starting) error {
 	return nil
 }
 
-// refuse makes the record one that nobody can answer: denied at once for a
-// client that may know why, pending with a number for a page that must not tell.
-func (st *starting) refuse(decoy bool) error {
+// deny makes the record one that nobody can answer: denied at once for a client
+// that may know why, pending with a number for a page that must not tell.
+func (st *starting) deny(decoy bool) error {
 	r := &st.record
 	r.Mode, r.Asked = "", nil
 	if !decoy {

@@ -330,6 +330,9 @@ func (s *Service) accept(tx store.Tx, r record, signer identity.PublicKey, m mes
 	if err != nil {
 		return nil, "", err
 	}
+	if user.Disabled {
+		return nil, message.ReasonEnrolmentUnknown, nil
+	}
 	facts, err := s.Rules.Of(tx, user)
 	if err != nil {
 		return nil, "", err
@@ -414,10 +417,10 @@ func (s *Service) RepeatTo(ctx context.Context, device identity.Thumbprint, enro
 
 // Settled implements challenge.Enrolment: in the transaction that settles the
 // number's challenge, the device becomes the user's or nothing does.
-func (s *Service) Settled(tx store.Tx, id string, state challenge.State, reason string) (*message.Account, error) {
+func (s *Service) Settled(tx store.Tx, id string, state challenge.State, reason string) (*message.Account, string, error) {
 	r, err := get(tx, id)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	r.Number = ""
 	if state != challenge.Approved {
@@ -425,22 +428,22 @@ func (s *Service) Settled(tx store.Tx, id string, state challenge.State, reason 
 		if state == challenge.Expired {
 			r.State = Expired
 		}
-		return nil, s.end(tx, r)
+		return nil, "", s.end(tx, r)
 	}
 	account, err := s.enrol(tx, &r)
 	switch {
 	case errors.Is(err, directory.ErrTooManyDevices):
 		r.State, r.Reason = Refused, message.ReasonTooManyDevices
-		return nil, s.end(tx, r)
+		return nil, r.Reason, s.end(tx, r)
 	case errors.Is(err, errNotFirst):
 		r.State, r.Reason = Refused, message.ReasonEnrolmentUnknown
-		return nil, s.end(tx, r)
+		return nil, r.Reason, s.end(tx, r)
 	}
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	r.State = Enrolled
-	return account, s.end(tx, r)
+	return account, "", s.end(tx, r)
 }
 
 func (s *Service) enrol(tx store.Tx, r *record) (*message.Account, error) {
@@ -461,8 +464,11 @@ func (s *Service) enrol(tx store.Tx, r *record) (*message.Account, error) {
 		return nil, err
 	}
 	account := &message.Account{Organisation: settings.Name, User: user.Name}
-	if !r.TOTP {
-		return account, nil
+	// One that was registered since the link was made stays: to put another in
+	// its place would end the codes of whoever holds it, unasked.
+	has, err := s.Directory.HasTOTP(tx, user.ID)
+	if err != nil || has || !r.TOTP {
+		return account, err
 	}
 	link, err := s.Vault.Open(secretLabel(r.ID), r.Secret)
 	if err != nil {
