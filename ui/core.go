@@ -144,5 +144,8 @@ type Config struct {
 	// Spawn runs background work, and do hands its end back to the screens;
 	// tests run both in place. nil: a goroutine, and fyne.Do.
 	Spawn func(func())
+	// After calls f once, d later, unless it is stopped before; nil is
+	// time.AfterFunc. Tests move the clock by hand.
+	After func(d time.Duration, f func()) (stop func())
 	Do    func(func())
 }

@@ -330,13 +330,9 @@ func newBenchOver(t *testing.T, boot *fakeBoot, o options) *bench {
 		Now: func() time.Time { return core.now }, Locale: o.language, Layout: layout,
 		Platform: o.platform, Simulated: o.platform != "", DeviceName: "Alex's laptop", Links: o.links,
 		Spawn: func(f func()) { f() }, Do: func(f func()) { f() },
+		After: func(time.Duration, func()) func() { return func() {} }, // forward moves the clock
 	})
-	t.Cleanup(func() {
-		if u.ticking.running {
-			u.ticking.timer.Stop()
-		}
-		u.win.Close()
-	})
+	t.Cleanup(u.win.Close)
 	u.win.Resize(size)
 	u.Start()
 	return &bench{UI: u, core: core, boot: boot}

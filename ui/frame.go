@@ -93,7 +93,7 @@ func (t *toasts) offer(text, action string, onTap func()) {
 	if action != "" {
 		length *= 2
 	}
-	time.AfterFunc(length, func() {
+	t.u.cfg.After(length, func() {
 		t.u.do(func() {
 			if t.serial == serial {
 				t.clear()
@@ -173,7 +173,7 @@ func (r *toastRenderer) Layout(size fyne.Size) {
 // ticker wakes the screens at each second, only while one of them shows time.
 type ticker struct {
 	u       *UI
-	timer   *time.Timer
+	stop    func()
 	running bool
 }
 
@@ -186,7 +186,7 @@ func (t *ticker) adjust() {
 		t.next()
 	case !want && t.running:
 		t.running = false
-		t.timer.Stop()
+		t.stop()
 	}
 }
 
@@ -195,7 +195,7 @@ func (t *ticker) adjust() {
 func (t *ticker) next() {
 	now := t.u.cfg.Now()
 	wait := now.Truncate(time.Second).Add(time.Second + 15*time.Millisecond).Sub(now)
-	t.timer = time.AfterFunc(wait, func() {
+	t.stop = t.u.cfg.After(wait, func() {
 		t.u.do(func() {
 			if t.running && t.u.ctx.Err() == nil {
 				t.u.tick()

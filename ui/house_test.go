@@ -71,7 +71,7 @@ func TestWidgetsAreTouchedOnFynesGoroutineOnly(t *testing.T) {
 			switch {
 			case strings.HasSuffix(name, ".task") && len(call.Args) == 2:
 				background = call.Args[0]
-			case name == "time.AfterFunc", strings.HasSuffix(name, ".Spawn"):
+			case name == "time.AfterFunc", strings.HasSuffix(name, ".Spawn"), strings.HasSuffix(name, ".After") && len(call.Args) == 2:
 				background = call.Args[len(call.Args)-1]
 			}
 			if literal, ok := background.(*ast.FuncLit); ok {

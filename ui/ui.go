@@ -76,6 +76,12 @@ func New(ctx context.Context, cfg Config) *UI {
 	if cfg.Spawn == nil {
 		cfg.Spawn = func(f func()) { go f() }
 	}
+	if cfg.After == nil {
+		cfg.After = func(d time.Duration, f func()) func() {
+			timer := time.AfterFunc(d, f)
+			return func() { timer.Stop() }
+		}
+	}
 	if cfg.Do == nil {
 		cfg.Do = fyne.Do
 	}
