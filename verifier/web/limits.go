@@ -51,7 +51,9 @@ func (a *addresses) allow(address string) (time.Duration, bool) {
 }
 
 // forget makes room: addresses that have their whole allowance back need no
-// memory, and if all are busy, one of them gets its allowance back early.
+// memory, and if too many are busy, some get theirs back early. It makes much
+// room at once: looking at all of them for every new one would be the flood's
+// own work done for it.
 func (a *addresses) forget() {
 	if len(a.by) < maxAddresses {
 		return
@@ -63,7 +65,7 @@ func (a *addresses) forget() {
 		}
 	}
 	for address := range a.by {
-		if len(a.by) < maxAddresses {
+		if len(a.by) <= maxAddresses/2 {
 			return
 		}
 		delete(a.by, address)
