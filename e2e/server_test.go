@@ -89,6 +89,13 @@ func serve(t *testing.T, config string) *server {
 	return s
 }
 
+// in gives the server to a part of a test, whose files and failures are its own.
+func (s *server) in(t *testing.T) *server {
+	part := *s
+	part.t = t
+	return &part
+}
+
 // follow gives what a program writes, line by line, until it ends.
 func follow(out io.Reader) <-chan string {
 	lines := make(chan string, 64)

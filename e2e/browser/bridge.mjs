@@ -57,7 +57,8 @@ const commands = {
   // accessible gives what axe-core finds that is serious or worse.
   async accessible(p) {
     await p.evaluate(axe);
-    const { violations } = await p.evaluate(() => window.axe.run());
+    const { violations, passes } = await p.evaluate(() => window.axe.run());
+    if (passes.length === 0) throw new Error("axe-core has looked at nothing");
     return violations
       .filter(({ impact }) => impact === "serious" || impact === "critical")
       .map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map((node) => node.html).join(" ; ")}`);
