@@ -50,7 +50,10 @@ func (d *Duration) UnmarshalText(text []byte) error {
 
 // Document is a JSON document written in YAML: a policy, or the input of a
 // what-if.
-type Document map[string]any
+type Document struct {
+	Line  Line
+	Value map[string]any // nil: not given
+}
 
 // decoder fills Go values from a file's syntax tree. Types with YAML's own
 // decoder would do, but for the errors: people write these files, and "line 12:
@@ -258,7 +261,11 @@ func (d *decoder) list(n ast.Node, v reflect.Value, name string) error {
 	}
 	out := reflect.MakeSlice(v.Type(), len(nodes), len(nodes))
 	for i, node := range nodes {
-		if err := d.value(node, out.Index(i), fmt.Sprintf("%s, entry %d", name, i+1)); err != nil {
+		entry := name
+		if node != n {
+			entry = fmt.Sprintf("%s, entry %d", name, i+1)
+		}
+		if err := d.value(node, out.Index(i), entry); err != nil {
 			return err
 		}
 	}
@@ -383,7 +390,8 @@ func (doc *Document) fromNode(d *decoder, n ast.Node) error {
 	if err != nil {
 		return err
 	}
-	*doc, _ = v.(map[string]any)
+	doc.Line = Line(line(n))
+	doc.Value, _ = v.(map[string]any)
 	return nil
 }
 

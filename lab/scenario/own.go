@@ -133,6 +133,7 @@ func (o *own) assemble(ctx context.Context, dir, relayURL string, limits challen
 	policies := graph.New(graph.Config{Policies: v.Rules, Authorize: o.authorize, PublicURL: o.url, Now: o.clock.Now, Logger: o.logger})
 	mux.Handle("/beta/", policies)
 	mux.Handle("/v1.0/", policies)
+	mux.Handle("/relay", o.relay)
 	return mux, nil
 }
 

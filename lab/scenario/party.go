@@ -90,7 +90,7 @@ type evaluation struct {
 	Event      *string `json:"event"`
 }
 
-func (p *party) evaluate(ctx context.Context, key string, input Document) (e evaluation, err error) {
+func (p *party) evaluate(ctx context.Context, key string, input map[string]any) (e evaluation, err error) {
 	return e, p.call(ctx, http.MethodPost, "/api/v1/policy/evaluate", key, input, &e)
 }
 
@@ -105,7 +105,7 @@ const (
 
 // patchPolicy changes the methods policy, and tells the status and, of a
 // refusal, the message.
-func (p *party) patchPolicy(ctx context.Context, change Document) (status int, msg string, err error) {
+func (p *party) patchPolicy(ctx context.Context, change map[string]any) (status int, msg string, err error) {
 	status, _, data, err := p.send(ctx, http.MethodPatch, methodsPolicy, p.admin, change)
 	if err != nil || status < http.StatusBadRequest {
 		return status, "", err

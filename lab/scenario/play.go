@@ -136,7 +136,7 @@ func (p *play) prepare() error {
 	if err := p.own.changeTenant(p.ctx, g.Tenant); err != nil {
 		return p.at(g.Tenant.Line, err)
 	}
-	if g.Policy == nil {
+	if g.Policy.Value == nil {
 		return nil
 	}
 	return p.changePolicy(g.Policy)
@@ -186,15 +186,15 @@ func (p *play) changePolicy(change Document) error {
 		err = fmt.Errorf("the policy was refused with %d: %s", status, msg)
 	}
 	if err != nil {
-		return p.at(p.scenario.Given.Line, err)
+		return p.at(change.Line, err)
 	}
 	return nil
 }
 
 // names puts ids where a policy names the scenario's users and groups, and adds
 // the type that every patch must have.
-func (o *own) names(change Document) Document {
-	out, _ := o.withIDs(map[string]any(change)).(map[string]any)
+func (o *own) names(change Document) map[string]any {
+	out, _ := o.withIDs(change.Value).(map[string]any)
 	if _, given := out[typeMember]; !given {
 		out[typeMember] = policyType
 	}

@@ -49,8 +49,8 @@ func (r *Remote) cannot(s *Scenario) error {
 		return no(g.Limits.Line, "limits need the runner's own server")
 	case len(g.Groups) > 0:
 		return no(g.Line, "groups need the runner's own server")
-	case g.Policy != nil && r.AdminToken == "":
-		return no(g.Line, "a policy needs --admin-token")
+	case g.Policy.Value != nil && r.AdminToken == "":
+		return no(g.Policy.Line, "a policy needs --admin-token")
 	}
 	for _, name := range names(g.Clients) {
 		if r.key(name, g.Clients[name].Kind) == "" {
@@ -188,7 +188,7 @@ func (p *play) performRemote(r *Remote, logger *slog.Logger) []error {
 			return []error{p.at(g.Devices[name].Line, fmt.Errorf("the device %s does not reach its relay", name))}
 		}
 	}
-	if g.Policy != nil {
+	if g.Policy.Value != nil {
 		if err := p.changePolicy(g.Policy); err != nil {
 			return []error{err}
 		}

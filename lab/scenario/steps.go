@@ -570,7 +570,7 @@ func (s *policyStep) run(p *play) error {
 
 func (s *evaluateStep) run(p *play) error {
 	key := p.keys[names(p.scenario.Given.Clients)[0]]
-	got, err := p.party.evaluate(p.ctx, key, s.Input)
+	got, err := p.party.evaluate(p.ctx, key, s.Input.Value)
 	if err != nil {
 		if refused, ok := asProblem(err); ok && refused.Detail != "" {
 			return fmt.Errorf("the what-if was refused: %s", strings.TrimSuffix(refused.Detail, "."))

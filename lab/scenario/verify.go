@@ -71,7 +71,7 @@ func (w *signInWant) compare(p *play, s *signIn, v view) error {
 		code = s.refused.Code
 	}
 	if w.Refused == "" && s.refused != nil {
-		return fmt.Errorf("expected the sign-in %q to go ahead, but it was %w", s.name, s.refused)
+		return fmt.Errorf("expected the sign-in to go ahead, but it was %w", s.refused)
 	}
 	m.word("refusal", string(w.Refused), code)
 	if s.refused != nil && w.RetryAfter != nil && s.refused.RetryAfter != time.Duration(*w.RetryAfter) {
