@@ -34,7 +34,7 @@ func (s *server) openRADIUS(ctx context.Context, settings radius.Settings) (*rad
 	f := &radiusFront{events: log}
 	v := s.verifier
 	f.server, err = radius.New(radius.Config{
-		Store: v.Store, Directory: v.Directory, Challenges: v.Challenges, Audit: v.Audit, Events: log,
+		Store: v.Store, Directory: v.Directory, Challenges: v.Challenges, Rules: v.Rules, Audit: v.Audit, Events: log,
 		Settings: settings, Now: time.Now, Logger: s.logger, Metrics: s.metrics,
 	})
 	if err == nil {

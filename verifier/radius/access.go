@@ -74,7 +74,8 @@ func (in *signIn) first(ctx context.Context) (response, error) {
 		}
 		return answer, nil
 	case errors.Is(err, errProtocol):
-		return in.refuse(codeMissing, "", "the first factor's server cannot check this authentication protocol"), nil
+		err := in.noteUnanswerable(ctx)
+		return in.refuse(codeMissing, "", "the first factor's server cannot check this authentication protocol"), err
 	case err != nil:
 		return response{}, err
 	}
@@ -223,17 +224,7 @@ func (in *signIn) outcome(given grant, c challenge.Challenge) response {
 // refused answers a challenge that policy refused from the start.
 func (in *signIn) refused(ctx context.Context, c challenge.Challenge) (response, error) {
 	if c.Event != "" {
-		in.event(events.Event{
-			Channel: events.Channel(c.Event), Level: events.Error, Code: codeMissing, Challenge: c.ID,
-			Message: "NPS Extension for Azure MFA: Challenge requested in Authentication extension for the user " + in.user,
-		})
-		err := in.Store.Update(ctx, func(tx store.Tx) error {
-			return in.Audit.Append(tx, audit.Event{
-				Kind: audit.KindChallengeRequested, Actor: in.client.ID, User: c.User, Client: in.client.ID,
-				Challenge: c.ID, Reason: c.Reason, Source: in.source(in.client),
-			})
-		})
-		if err != nil {
+		if err := in.note(ctx, c.Event, c.User, c.ID, c.Reason); err != nil {
 			return response{}, err
 		}
 	}
@@ -250,6 +241,51 @@ func (in *signIn) refused(ctx context.Context, c challenge.Challenge) (response,
 	default:
 	}
 	return in.refuse(code, text, "policy refuses: "+c.Reason), nil
+}
+
+// note records that a user was to be challenged who cannot be, in the event log
+// under the name that the NPS extension has for it, and in the audit log.
+func (in *signIn) note(ctx context.Context, channel, user, id, reason string) error {
+	in.event(events.Event{
+		Channel: events.Channel(channel), Level: events.Error, Code: codeMissing, Challenge: id,
+		Message: "NPS Extension for Azure MFA: Challenge requested in Authentication extension for the user " + in.user,
+	})
+	return in.Store.Update(ctx, func(tx store.Tx) error {
+		return in.Audit.Append(tx, audit.Event{
+			Kind: audit.KindChallengeRequested, Actor: in.client.ID, User: user, Client: in.client.ID,
+			Challenge: id, Reason: reason, Source: in.source(in.client),
+		})
+	})
+}
+
+// noteUnanswerable records the same where the first factor cannot be checked
+// either: the operator looks for this event, and it says what to change. It
+// starts nothing; policy is only asked.
+func (in *signIn) noteUnanswerable(ctx context.Context) error {
+	var decision policy.Decision
+	var user directory.User
+	err := in.Store.View(ctx, func(tx store.Tx) (err error) {
+		decision = policy.Decision{}
+		user, err = in.Directory.FindUser(tx, in.account())
+		if errors.Is(err, directory.ErrUnknownUser) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		facts, err := in.Rules.Of(tx, user)
+		if err != nil {
+			return err
+		}
+		facts.Input.Client = in.client.Policy()
+		facts.Input.Client.RADIUSAuth = in.auth
+		decision = policy.Decide(facts.Input)
+		return nil
+	})
+	if err != nil || decision.Event == nil {
+		return err
+	}
+	return in.note(ctx, *decision.Event, user.ID, "", string(decision.Reason))
 }
 
 // skips says why a sign-in needs no second factor; empty where it needs one.

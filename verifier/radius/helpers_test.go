@@ -117,7 +117,7 @@ func (r *rig) serve(settings Settings) {
 	log, err := events.Open(r.events)
 	r.check(err)
 	r.server, err = New(Config{
-		Store: r.Store, Directory: r.Directory, Challenges: spy{r.Challenges, r.started}, Audit: r.Audit, Events: log,
+		Store: r.Store, Directory: r.Directory, Challenges: spy{r.Challenges, r.started}, Rules: r.Rules, Audit: r.Audit, Events: log,
 		Settings: settings, Now: r.Clock.Now, Logger: slog.New(slog.NewTextHandler(r.log, nil)), Metrics: prometheus.NewRegistry(),
 	})
 	r.check(err)

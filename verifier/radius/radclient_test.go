@@ -55,7 +55,8 @@ func wantPrinted(t *testing.T, out, want string) {
 }
 
 func TestRadclientSignsIn(t *testing.T) {
-	r := newRig(t, Settings{}, clientAt("127.0.0.2"), clientAt("127.0.0.3", nps("1.2.2216.1", policy.OverrideFalse)), clientAt("127.0.0.4", noPrompt), clientAt("127.0.0.1", noPrompt))
+	r := newRig(t, Settings{}, clientAt("127.0.0.2"), clientAt("127.0.0.3", nps("1.2.2216.1", policy.OverrideFalse)), clientAt("127.0.0.4", noPrompt), clientAt("127.0.0.1", noPrompt),
+		clientAt("127.0.0.5", nps("1.2.2216.1", policy.OverrideUnset)))
 	phone := r.person("zoe", true)
 	r.person("kim", true)
 	kim, right := `User-Name = "kim"`, `User-Password = "`+password+`"`
@@ -79,6 +80,17 @@ func TestRadclientSignsIn(t *testing.T) {
 	t.Run("by a code after the password", func(t *testing.T) {
 		wantPrinted(t, r.radclient("127.0.0.4", kim, right), "Received Access-Reject")
 		wantPrinted(t, r.radclient("127.0.0.4", kim, `User-Password = "`+password+","+r.code()+`"`), "Received Access-Accept")
+	})
+	t.Run("not by a code over MS-CHAP, of which the event log tells", func(t *testing.T) {
+		out := r.radclient("127.0.0.5", `User-Name = "kim"`, `MS-CHAP-Password = "`+password+`"`)
+		wantPrinted(t, out, "Received Access-Reject")
+		all := r.eventLog()
+		for _, e := range all {
+			if e.Channel == "AuthZOptCh" && strings.HasSuffix(e.Message, "Challenge requested in Authentication extension for the user kim") {
+				return
+			}
+		}
+		t.Fatalf("the event is missing from %+v", all)
 	})
 	t.Run("by radtest with a code after the password", func(t *testing.T) {
 		r.Clock.Add(time.Minute) // the code before was used

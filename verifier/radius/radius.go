@@ -32,6 +32,7 @@ import (
 	"countersign/verifier/challenge"
 	"countersign/verifier/directory"
 	"countersign/verifier/events"
+	"countersign/verifier/rules"
 	"countersign/verifier/store"
 )
 
@@ -53,6 +54,11 @@ type Challenges interface {
 	Code(ctx context.Context, client, id, code string) (challenge.Challenge, error)
 }
 
+// Rules give what policy needs to know of a user.
+type Rules interface {
+	Of(tx store.Tx, user directory.User) (rules.Facts, error)
+}
+
 // Events takes the lines of the event log.
 type Events interface {
 	Write(e events.Event) error
@@ -63,6 +69,7 @@ type Config struct {
 	Store      store.Store
 	Directory  Directory
 	Challenges Challenges
+	Rules      Rules
 	Audit      *audit.Log
 	Events     Events
 	Settings   Settings

@@ -320,20 +320,29 @@ func TestRestartDenies(t *testing.T) {
 
 func TestMSCHAPv2CannotCarryACode(t *testing.T) {
 	fake := newUpstreamServer(t, "zoe")
-	r := newRig(t, fake.settings(t), clientAt("127.0.0.2", nps("1.2.2216.1", policy.OverrideUnset)))
-	r.person("zoe", true)
-	reply := r.from("127.0.0.2").exchange(mschap("zoe", password))
-	wantCode(t, reply, radius.CodeAccessReject)
-	const want = "NPS Extension for Azure MFA: Challenge requested in Authentication extension for the user zoe"
-	found := false
-	for _, e := range r.eventLog() {
-		found = found || e.Channel == events.AuthZOptCh && e.Message == want && e.Code == "REQUEST_MISSING_CODE" && e.Client == "client at 127.0.0.2"
-	}
-	if !found {
-		t.Fatalf("the event is missing from %+v", r.eventLog())
-	}
-	if n := r.audited(audit.KindChallengeRequested); n != 1 {
-		t.Fatalf("%d audit events, want 1", n)
+	for name, settings := range map[string]Settings{"with the password checked": fake.settings(t), "with nobody to check it": {}} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, settings, clientAt("127.0.0.2", nps("1.2.2216.1", policy.OverrideUnset)))
+			phone := r.person("zoe", true)
+			wantCode(t, r.from("127.0.0.2").exchange(mschap("zoe", password)), radius.CodeAccessReject)
+			wantCode(t, r.from("127.0.0.2").exchange(mschap("nobody", password)), radius.CodeAccessReject)
+			const want = "NPS Extension for Azure MFA: Challenge requested in Authentication extension for the user zoe"
+			found := 0
+			for _, e := range r.eventLog() {
+				if strings.HasPrefix(e.Message, "NPS Extension") {
+					found++
+					if e.Channel != events.AuthZOptCh || e.Message != want || e.Code != "REQUEST_MISSING_CODE" || e.Client != "client at 127.0.0.2" {
+						t.Fatalf("the event is %+v", e)
+					}
+				}
+			}
+			if n := r.audited(audit.KindChallengeRequested); n != 1 || found != 1 {
+				t.Fatalf("%d audit events and %d lines, want one of each", n, found)
+			}
+			if _, asked := verifiertest.Last[message.Challenge](phone); asked {
+				t.Fatal("the phone was asked")
+			}
+		})
 	}
 }
 
