@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -87,13 +88,15 @@ const (
 	sweepBatch = 200
 )
 
-// Run expires what nobody asks about any more, until ctx is done.
+// Run expires what nobody asks about any more, and forgets what is old, until
+// ctx is done.
 func (s *Service) Run(ctx context.Context) error {
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
+	forgetting := s.forgetting()
 	for {
-		if err := s.sweep(ctx); err != nil && ctx.Err() == nil {
-			s.Logger.ErrorContext(ctx, "expiring challenges", "error", err)
+		if err := errors.Join(s.sweep(ctx), forgetting.run(ctx, s.Store)); err != nil && ctx.Err() == nil {
+			s.Logger.ErrorContext(ctx, "expiring and forgetting challenges", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -103,12 +106,39 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 }
 
+// sweep expires all that is due, a batch at a time. One that cannot be expired
+// holds up none of the others.
 func (s *Service) sweep(ctx context.Context) error {
+	var failed []error
+	after := ""
+	for {
+		due, err := s.due(ctx, after)
+		if err != nil {
+			return errors.Join(append(failed, err)...)
+		}
+		for _, id := range due {
+			_, err := s.load(ctx, id)
+			if errors.Is(err, ErrUnknown) {
+				err = s.Store.Update(ctx, func(tx store.Tx) error { return pendings.Delete(tx, id) })
+			}
+			if err != nil {
+				failed = append(failed, fmt.Errorf("challenge %s: %w", id, err))
+			}
+		}
+		if len(due) < sweepBatch || ctx.Err() != nil {
+			return errors.Join(failed...)
+		}
+		after = due[len(due)-1]
+	}
+}
+
+// due gives the ids of a batch of pending challenges whose time is over.
+func (s *Service) due(ctx context.Context, after string) ([]string, error) {
 	var due []string
 	now := s.Now()
 	err := s.Store.View(ctx, func(tx store.Tx) error {
 		due = due[:0]
-		return pendings.Scan(tx, store.Range{}, func(id string, expires time.Time) error {
+		return pendings.Scan(tx, store.Range{After: after}, func(id string, expires time.Time) error {
 			if expires.After(now) {
 				return nil
 			}
@@ -118,15 +148,7 @@ func (s *Service) sweep(ctx context.Context) error {
 			return nil
 		})
 	})
-	if err != nil {
-		return err
-	}
-	for _, id := range due {
-		if _, err := s.load(ctx, id); err != nil && !errors.Is(err, ErrUnknown) {
-			return err
-		}
-	}
-	return nil
+	return due, err
 }
 
 // Get returns a client's challenge. With a wait it returns as soon as the

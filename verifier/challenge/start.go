@@ -1,6 +1,7 @@
 package challenge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -345,27 +346,32 @@ func (s *Service) keep(tx store.Tx, st *starting) error {
 		return err
 	}
 	if r.State == Pending {
-		if err := pendings.Put(tx, r.ID, r.ExpiresAt); err != nil {
-			return err
-		}
-	}
-	if r.User != "" {
-		if err := accounts.Put(tx, r.User, st.account); err != nil {
-			return err
-		}
-		if err := byUser.Put(tx, historyKey(*r), r.ID); err != nil {
+		if err := st.keepPending(tx); err != nil {
 			return err
 		}
 	}
 	return s.Audit.Append(tx, audit.Event{
-		Kind: audit.KindChallengeStarted, User: r.User, Client: r.Client, Challenge: r.ID, Source: r.Source,
+		Kind: audit.KindChallengeStarted, User: cmp.Or(r.User, nobody), Client: r.Client, Challenge: r.ID, Source: r.Source,
 		Scenario: string(r.Scenario), Experience: string(r.Experience), State: string(r.State), Reason: r.Reason,
 	})
 }
 
+// keepPending writes what a challenge that waits needs beside its record. For a
+// decoy it writes as much, where nobody looks: the time must not tell.
+func (st *starting) keepPending(tx store.Tx) error {
+	return errors.Join(
+		pendings.Put(tx, st.record.ID, st.record.ExpiresAt),
+		accounts.Put(tx, cmp.Or(st.record.User, decoys), st.account),
+		byUser.Put(tx, historyKey(st.record), st.record.ID),
+	)
+}
+
+// decoys is whose challenges the decoys are. It is no user's id.
+const decoys = "-decoys"
+
 // historyKey orders a user's challenges by time.
 func historyKey(r record) string {
-	return fmt.Sprintf("%s/%020d/%s", r.User, r.CreatedAt.UnixNano(), r.ID)
+	return fmt.Sprintf("%s/%020d/%s", cmp.Or(r.User, decoys), r.CreatedAt.UnixNano(), r.ID)
 }
 
 // EnrolmentRequest asks for the challenge that ends an enrolment.

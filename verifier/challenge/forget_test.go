@@ -1,0 +1,83 @@
+package challenge_test
+
+import (
+	"context"
+	"maps"
+	"testing"
+	"time"
+
+	"countersign/verifier/challenge"
+	"countersign/verifier/store"
+	"countersign/verifier/verifiertest"
+)
+
+const day = 24 * time.Hour
+
+func tidy(t *testing.T, f *verifiertest.Fixture) map[string]int {
+	t.Helper()
+	if err := f.Challenges.Tidy(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	var n map[string]int
+	err := f.Store.View(context.Background(), func(tx store.Tx) (err error) {
+		n, err = challenge.Stored(tx)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestWhatIsOldIsForgotten(t *testing.T) {
+	f := verifiertest.New(t)
+	zoe, ann := f.User("zoe"), f.User("ann")
+	device := f.Enrolled(zoe)
+	f.Enrolled(ann)
+	c := f.MustStart("zoe")
+	if err := device.Send(device.Answer(c.ID, c.Number)); err != nil {
+		t.Fatal(err)
+	}
+	f.MustStart("nobody", byName)
+	f.MustStart("ann", byName)
+	for _, step := range []struct {
+		name string
+		wait time.Duration
+		then func()
+		want map[string]int
+	}{
+		{"nothing yet", 0, nil, map[string]int{"challenges": 3, "history": 3, "sources": 1, "accounts": 2, "pending": 2}},
+		{"what is due expires", 2 * time.Minute, nil, map[string]int{"challenges": 3, "history": 3, "sources": 1, "accounts": 2}},
+		{"a source after its day", day, nil, map[string]int{"challenges": 3, "history": 3, "accounts": 2}},
+		{"a decoy after a week", 7 * day, nil, map[string]int{"challenges": 2, "history": 2, "accounts": 2}},
+		{"a removed user's counters", 0, func() {
+			f.Update(func(tx store.Tx) error { return f.Directory.DeleteUser(tx, ann.ID) })
+		}, map[string]int{"challenges": 2, "history": 2, "accounts": 1}},
+		{"a user's history after three months", 90 * day, nil, map[string]int{"accounts": 1}},
+	} {
+		f.Clock.Add(step.wait)
+		if step.then != nil {
+			step.then()
+		}
+		if got := tidy(t, f); !maps.Equal(got, step.want) {
+			t.Errorf("%s: stored %v, want %v", step.name, got, step.want)
+		}
+	}
+	if history, err := f.Challenges.History(context.Background(), zoe.ID, 10); err != nil || len(history) != 0 {
+		t.Errorf("history %v, %v", history, err)
+	}
+}
+
+func TestOneChallengeThatCannotExpireHoldsUpNoOther(t *testing.T) {
+	f := verifiertest.New(t)
+	f.Enrolled(f.User("zoe"))
+	f.Update(func(tx store.Tx) error { return challenge.Orphan(tx, "0000000000000000") })
+	c := f.MustStart("zoe")
+	f.Clock.Add(2 * time.Minute)
+	if got := tidy(t, f); got["pending"] != 0 {
+		t.Errorf("%d entries are still pending", got["pending"])
+	}
+	if got := f.Get(c.ID); got.State != challenge.Expired {
+		t.Errorf("%s", got.State)
+	}
+}
