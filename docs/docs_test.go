@@ -323,3 +323,30 @@ func decode(t *testing.T, s string) []byte {
 	}
 	return b
 }
+
+func TestEveryMetricAndSettingIsDocumented(t *testing.T) {
+	page := read(t, "operations.md")
+	for pattern, names := range map[string]*regexp.Regexp{
+		"../verifier/*.go":              regexp.MustCompile(`Name: "(countersign_\w+)"`),
+		"../verifier/*/*.go":            regexp.MustCompile(`Name: "(countersign_\w+)"`),
+		"../relay/metrics.go":           regexp.MustCompile(`counter\("(\w+)"`),
+		"../cmd/countersignd/config.go": regexp.MustCompile("`yaml:\"(\\w+)\"`"),
+	} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		count := 0
+		for _, file := range files {
+			for _, m := range names.FindAllStringSubmatch(read(t, file), -1) {
+				count++
+				if !regexp.MustCompile(`\b(countersign_relay_)?` + m[1] + `\b`).MatchString(page) {
+					t.Errorf("%s: %s is not documented", file, m[1])
+				}
+			}
+		}
+		if count == 0 {
+			t.Errorf("nothing found in %s", pattern)
+		}
+	}
+}
