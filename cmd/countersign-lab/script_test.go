@@ -180,12 +180,15 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			// serve: a server with the user zoe, password password123.
+			// serve: a server with the user zoe, password password123, at $URL with
+			// the client's key in $KEY.
 			"serve": func(ts *testscript.TestScript, _ bool, _ []string) {
 				s, err := serve(context.Background(), binary, ts.Getenv("WORK"))
 				ts.Check(err)
 				ts.Defer(s.stop)
 				ts.Value("state").(*state).server = s
+				ts.Setenv("URL", s.url)
+				ts.Setenv("KEY", s.key)
 			},
 			// link: sets $LINK; its number appears in the file number.
 			"link": func(ts *testscript.TestScript, _ bool, _ []string) {

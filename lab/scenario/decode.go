@@ -17,9 +17,9 @@ import (
 
 // Limits on what a file may hold: it may come from anywhere.
 const (
-	maxFile      = 1 << 20 // octets
-	maxScenarios = 256     // documents
-	maxDepth     = 32      // levels of nesting
+	maxFile      = 256 << 10 // octets
+	maxScenarios = 256       // documents
+	maxDepth     = 32        // levels of nesting
 )
 
 // FileError is what is wrong with a scenario file, and where.
