@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -55,8 +54,10 @@ func (s *Server) Run(ctx context.Context, conn net.PacketConn) error {
 			return nil
 		case errors.Is(err, net.ErrClosed):
 			return fmt.Errorf("radius: the socket was closed: %w", err)
-		case errors.Is(err, os.ErrDeadlineExceeded) || err != nil:
-			s.Logger.WarnContext(ctx, "receiving RADIUS packets", "error", err)
+		case err != nil:
+			if notices.due("receiving") {
+				s.Logger.WarnContext(ctx, "receiving RADIUS packets", "error", err)
+			}
 			continue
 		}
 		address, err := netip.ParseAddrPort(from.String())
