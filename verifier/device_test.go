@@ -36,6 +36,26 @@ type service struct {
 	metrics *prometheus.Registry
 	web     directory.Client
 	tap     *tap
+	mu      sync.Mutex
+	conn    net.Conn // the verifier's own to its relay
+}
+
+// dial keeps the verifier's connection, for cut.
+func (s *service) dial(to *relay.Server) func(context.Context) (net.Conn, error) {
+	return func(ctx context.Context) (net.Conn, error) {
+		conn, err := to.Dial(ctx)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.conn = conn
+		return conn, err
+	}
+}
+
+// cut ends the verifier's connection to its relay; its devices keep theirs.
+func (s *service) cut() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_ = s.conn.Close()
 }
 
 func unlimited() challenge.Limits {
@@ -65,7 +85,7 @@ func run(t testing.TB, limits challenge.Limits) *service {
 	web.Config.Handler = router
 	web.Start()
 	s.v, err = verifier.New(ctx, verifier.Config{
-		Store: db, Vault: keys, Relay: url, NetDial: router.Dial, Limits: limits, Now: time.Now, Logger: logger, Metrics: s.metrics,
+		Store: db, Vault: keys, Relay: url, NetDial: s.dial(router), Limits: limits, Now: time.Now, Logger: logger, Metrics: s.metrics,
 	})
 	check(t, err)
 	var ended sync.WaitGroup

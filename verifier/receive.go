@@ -86,8 +86,9 @@ func (v *Verifier) sender(ctx context.Context, typ string, signer identity.Publi
 			return err
 		}
 		if typ == message.TypeSync {
-			who.revoked, err = revoked.Get(tx, string(id))
+			gone, err := revoked.Get(tx, string(id))
 			if !errors.Is(err, store.ErrNotFound) {
+				who.revoked = gone.Encryption
 				return err
 			}
 		}

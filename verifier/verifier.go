@@ -19,7 +19,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"countersign/crypto/identity"
-	"countersign/message"
 	"countersign/transport"
 	"countersign/verifier/audit"
 	"countersign/verifier/challenge"
@@ -108,52 +107,32 @@ func New(ctx context.Context, cfg Config) (*Verifier, error) {
 func (v *Verifier) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return v.Challenges.Run(ctx) })
+	group.Go(func() error { return v.Enrolments.Run(ctx) })
+	group.Go(func() error { return v.forgetRevoked(ctx) })
+	group.Go(func() error { return v.askAgain(ctx) })
 	group.Go(func() error { return v.post.run(ctx) })
 	return group.Wait()
+}
+
+// askAgain sends what is pending once more when the relay is reachable again:
+// what was started meanwhile went nowhere, and devices that stayed connected to
+// the relay have no reason to ask for it.
+func (v *Verifier) askAgain(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-v.post.back:
+		}
+		if err := v.Challenges.AskAgain(ctx); err != nil && ctx.Err() == nil {
+			v.logger.ErrorContext(ctx, "asking again for what is pending", "error", err)
+		}
+	}
 }
 
 // Connected reports whether the relay is reachable, so that a sign-in page can
 // tell its user why no prompt will come.
 func (v *Verifier) Connected() bool { return v.post.connected.Load() }
-
-// revoked remembers removed devices' encryption keys, to tell a device that was
-// away that it is one no longer.
-var revoked = store.NewBucket[identity.PublicKey]("device_revoked")
-
-// Revoke removes a device in a transaction of the caller's. From its end on
-// every answer of the device is refused; the device itself is told by
-// RevokeDevice, or when it next comes back.
-func Revoke(tx store.Tx, d *directory.Directory, id identity.Thumbprint) (directory.Device, error) {
-	device, err := d.DeviceByID(tx, id)
-	if err != nil {
-		return device, err
-	}
-	if err := d.RemoveDevice(tx, id); err != nil {
-		return device, err
-	}
-	return device, revoked.Put(tx, string(id), device.Encryption)
-}
-
-// RevokeDevice removes a device and tells it, and the user's other devices.
-func (v *Verifier) RevokeDevice(ctx context.Context, actor string, id identity.Thumbprint) error {
-	var device directory.Device
-	err := v.Store.Update(ctx, func(tx store.Tx) (err error) {
-		device, err = Revoke(tx, v.Directory.As(actor), id)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	v.tellRevoked(id, device.Encryption)
-	v.Challenges.Notify(ctx, device.User, message.NoticeDeviceRemoved, device.Name)
-	return nil
-}
-
-func (v *Verifier) tellRevoked(id identity.Thumbprint, encryption identity.PublicKey) {
-	v.post.Post(encryption, id, message.Revoked{
-		Claims: message.NewClaims(v.keys.Signing.Thumbprint(), id, v.now(), message.EnrolmentLifetime),
-	})
-}
 
 // Keys are the verifier's identity: every device pins the thumbprint of the
 // first and seals to the second.

@@ -119,6 +119,23 @@ func TestADeviceThatWasAwayGetsWhatIsPending(t *testing.T) {
 	}))
 }
 
+// A device that kept its own connection has no reason to ask with a Sync.
+func TestWhatWasStartedWithoutTheRelayIsAskedWhenItIsBack(t *testing.T) {
+	s := run(t, unlimited())
+	d := s.enrolled("zoe")
+	waitFor(t, s.v.Connected)
+	s.cut()
+	waitFor(t, func() bool { return !s.v.Connected() })
+	c := s.start("zoe")
+	if asked := next[message.Challenge](d); asked.ID != c.ID {
+		t.Fatalf("asked for %s, started %s", asked.ID, c.ID)
+	}
+	d.send(d.answer(c.ID, c.Number))
+	if got := s.get(c.ID, 10*time.Second); got.State != challenge.Approved {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestARevokedDeviceIsRefusedAndTold(t *testing.T) {
 	s := run(t, unlimited())
 	d := s.enrolled("zoe")

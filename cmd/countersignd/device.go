@@ -66,7 +66,7 @@ func (c deviceRemoveCmd) Run(e *env) error {
 		return usagef("%s is no device's id", c.ID)
 	}
 	return e.update(c.Data, func(d *data, tx store.Tx) error {
-		_, err := verifier.Revoke(tx, d.directory, id)
+		_, err := verifier.Revoke(tx, d.directory, id, time.Now())
 		return err
 	})
 }

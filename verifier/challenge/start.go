@@ -89,6 +89,37 @@ func (s *Service) ask(r record) {
 	}
 }
 
+// AskAgain sends every pending challenge once more: for when messages could not
+// reach the devices for a while. A device shows one prompt for a challenge
+// however often it comes.
+func (s *Service) AskAgain(ctx context.Context) error {
+	var pending []record
+	err := s.Store.View(ctx, func(tx store.Tx) error {
+		pending = pending[:0]
+		return pendings.Scan(tx, store.Range{Limit: askAgainMost}, func(id string, _ time.Time) error {
+			r, err := get(tx, id)
+			switch {
+			case errors.Is(err, ErrUnknown):
+				return nil
+			case err == nil && s.Now().Before(r.ExpiresAt):
+				pending = append(pending, r)
+			}
+			return err
+		})
+	})
+	if err != nil {
+		return err
+	}
+	for _, r := range pending {
+		s.ask(r)
+	}
+	return nil
+}
+
+// askAgainMost bounds what is asked again at once, to half of what the post
+// holds. Who is not among them asks for it with the next Sync.
+const askAgainMost = 2048
+
 func (s *Service) start(tx store.Tx, req Request) (starting, error) {
 	st, err := s.prepare(tx, req)
 	if err != nil {
