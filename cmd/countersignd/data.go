@@ -17,6 +17,7 @@ import (
 
 	"countersign/verifier/audit"
 	"countersign/verifier/directory"
+	"countersign/verifier/session"
 	"countersign/verifier/store"
 	"countersign/verifier/store/sqlite"
 	"countersign/verifier/tenant"
@@ -60,6 +61,11 @@ func openData(ctx context.Context, e *env, folder string) (*data, error) {
 		Store: s, Vault: v, Audit: d.audit, Tenant: d.tenant, Now: time.Now, Logger: logger,
 	}).As(actorCLI)
 	return d, nil
+}
+
+// sessions are the browsers' on the verifier's pages, for commands that end them.
+func (d *data) sessions() *session.Sessions {
+	return session.New(session.Config{Store: d.store, Audit: d.audit, Now: time.Now})
 }
 
 // keyFile is where the vault's key is.

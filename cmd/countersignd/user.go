@@ -7,8 +7,10 @@ import (
 	"os"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"countersign/crypto/otp"
+	"countersign/verifier"
 	"countersign/verifier/challenge"
 	"countersign/verifier/directory"
 	"countersign/verifier/policy"
@@ -213,11 +215,24 @@ type userRemoveCmd struct {
 	dataFlag
 }
 
-// Run removes the user.
+// Run removes the user. Their devices hear of it when they next speak to the
+// verifier.
 func (c userRemoveCmd) Run(e *env) error {
 	return e.update(c.Data, func(d *data, tx store.Tx) error {
 		u, err := c.find(d, tx)
 		if err != nil {
+			return err
+		}
+		devices, err := d.directory.Devices(tx, u.ID)
+		if err != nil {
+			return err
+		}
+		for _, device := range devices {
+			if _, err := verifier.Revoke(tx, d.directory, device.ID, time.Now()); err != nil {
+				return err
+			}
+		}
+		if err := d.sessions().EndAll(tx, u.ID); err != nil {
 			return err
 		}
 		return d.directory.DeleteUser(tx, u.ID)
@@ -230,7 +245,8 @@ type userPasswordCmd struct {
 	PasswordStdin bool `required:"" help:"Read the password (8 characters or more) from standard input."`
 }
 
-// Run sets the password.
+// Run sets the password. Whoever is signed in with the one of before is signed
+// out: it may be a thief's.
 func (c userPasswordCmd) Run(e *env) error {
 	password, err := e.secret("password")
 	if err != nil {
@@ -246,7 +262,10 @@ func (c userPasswordCmd) Run(e *env) error {
 			if err != nil {
 				return err
 			}
-			return d.directory.SetPasswordHash(tx, u.ID, hash)
+			if err := d.directory.SetPasswordHash(tx, u.ID, hash); err != nil {
+				return err
+			}
+			return d.sessions().EndAll(tx, u.ID)
 		})
 	})
 }
