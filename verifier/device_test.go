@@ -101,6 +101,7 @@ func run(t testing.TB, limits challenge.Limits) *service {
 		web.Close()
 		check(t, db.Close())
 	})
+	waitFor(t, s.v.Connected)
 	check(t, db.Update(ctx, func(tx store.Tx) (err error) {
 		s.web, _, err = s.v.Directory.AddClient(tx, directory.NewClient{Name: "Contoso Web", Kind: policy.KindWeb})
 		return err

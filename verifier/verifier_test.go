@@ -182,7 +182,7 @@ func TestARekeyReplacesTheKeysOfTheOldOnesOwner(t *testing.T) {
 }
 
 // waitFor polls for what happens on another goroutine of the service.
-func waitFor(t *testing.T, done func() bool) {
+func waitFor(t testing.TB, done func() bool) {
 	t.Helper()
 	deadline := time.After(10 * time.Second)
 	tick := time.NewTicker(2 * time.Millisecond)
