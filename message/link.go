@@ -67,7 +67,7 @@ func ParseLink(s string) (Link, error) {
 		return refuse("damaged; copy the whole of it")
 	}
 	for name, values := range query {
-		if len(values) != 1 || !strings.Contains("v r k e i s p o", name) || len(name) != 1 {
+		if len(values) != 1 || len(name) != 1 || !strings.Contains("vrkeispo", name) {
 			return refuse("a parameter is unknown or stands twice; update the app or ask for a new link")
 		}
 	}

@@ -285,6 +285,7 @@ func TestBadLinksSayWhatToDo(t *testing.T) {
 		{"another action", strings.Replace(good, "enrol?", "other?", 1), "countersign://enrol?"},
 		{"a later version", strings.Replace(good, "v=1", "v=2", 1), "update the app"},
 		{"an unknown parameter", good + "&x=1", "unknown"},
+		{"a parameter that is a space", good + "&+=1", "unknown"},
 		{"a parameter twice", good + "&v=1", "twice"},
 		{"cut off", good[:len(good)-5], "s is not a secret"},
 		{"no secret", strings.Split(good, "&s=")[0], "s is not a secret"},

@@ -105,7 +105,7 @@ func TestANumberIsMatched(t *testing.T) {
 	if path != "/api/v1/challenges/"+started.text("id") {
 		t.Errorf("Location %q", path)
 	}
-	if asked, _ := s.Post.Challenge(device.ID); asked.IP != "192.0.2.7" || asked.App != "Wiki" || asked.Location != "Lund" {
+	if asked, _ := s.Asked(device.ID); asked.IP != "192.0.2.7" || asked.App != "Wiki" || asked.Location != "Lund" {
 		t.Errorf("the device is shown %+v", asked)
 	}
 
@@ -367,7 +367,7 @@ func TestBadBodiesNameTheMember(t *testing.T) {
 			t.Errorf("%.60s: the words do not name %s: %q", c.body, c.names, a.text("detail"))
 		}
 	}
-	if _, asked := s.Post.Challenge(device.ID); asked {
+	if _, asked := s.Asked(device.ID); asked {
 		t.Error("a bad body reached a device")
 	}
 }
@@ -454,9 +454,14 @@ func TestTheSameDeviceFlow(t *testing.T) {
 	if started.status != http.StatusCreated || len(started.text("number")) != 2 {
 		t.Fatalf("%d %v", started.status, started.body)
 	}
-	asked, _ := s.Post.Challenge(device.ID)
+	asked, _ := s.Asked(device.ID)
 	if asked.BrokerSession != started.text("id") || asked.Scenario != message.ScenarioBroker {
 		t.Errorf("the device is asked %+v", asked)
+	}
+	// Who knows the id from the challenge alone, such as another device of the
+	// user, does not get the number by it.
+	if a := s.do(t, "", "GET", "/broker/v1/sessions/"+started.text("id"), ""); a.text("state") != "pending" || a.text("number") != "" {
+		t.Errorf("%v", a.body)
 	}
 	s.Approve(device, started.text("number"))
 	a := s.do(t, "", "GET", "/broker/v1/sessions/"+started.text("id")+"?wait=1s", "")
@@ -488,6 +493,22 @@ func TestTheSameDeviceFlowIsForIOS(t *testing.T) {
 	a := s.do(t, "", "POST", "/broker/v1/sessions", `{"user":"zoe","password":"`+fronttest.Password+`"}`)
 	if a.status != http.StatusForbidden || a.text("code") == "" {
 		t.Errorf("%d %v", a.status, a.body)
+	}
+}
+
+// What the same-device flow does not take up must not stay pending: the user's
+// next sign-in would find the place taken.
+func TestTheSameDeviceFlowLeavesNothingPending(t *testing.T) {
+	s := newService(t)
+	s.Settings(func(set *tenant.Settings) { set.Rollout = policy.Preview })
+	user := s.User(directory.User{Name: "zoe"})
+	s.Device(user, func(d *directory.Device) { d.Platform = policy.IOS })
+	a := s.do(t, "", "POST", "/broker/v1/sessions", `{"user":"zoe","password":"`+fronttest.Password+`"}`)
+	if a.status != http.StatusForbidden || a.text("number") != "" {
+		t.Fatalf("%d %v", a.status, a.body)
+	}
+	if next := s.start(t, `{"user":"zoe"}`); next.status != http.StatusCreated || next.text("state") != "pending" {
+		t.Errorf("%d %v", next.status, next.body)
 	}
 }
 

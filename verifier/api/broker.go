@@ -70,6 +70,11 @@ func (a *API) startBroker(w http.ResponseWriter, r *http.Request) error {
 		return problem(err)
 	}
 	if c.Experience != policy.NumberMatch {
+		// In the preview policy may have asked for Approve/Deny: nobody waits for
+		// that here, and left pending it would keep the user out elsewhere.
+		if _, err := a.Challenges.Cancel(r.Context(), a.Broker.ID, c.ID); err != nil {
+			return problem(err)
+		}
 		return &rest.Problem{
 			Status: http.StatusForbidden, Code: c.Reason, Title: "This user cannot sign in this way",
 			Detail: "The same-device flow asks the user's authenticator on this iOS device for a number.",
@@ -137,7 +142,11 @@ func (a *API) getBroker(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return problem(err)
 	}
-	return rest.JSON(w, http.StatusOK, brokerView(id, c))
+	view := brokerView(id, c)
+	// The session's id stands in the challenge of every iOS device of the user:
+	// a device that could ask for the number by it would never have to be told.
+	view.Number = ""
+	return rest.JSON(w, http.StatusOK, view)
 }
 
 // passwordProblem says what a failed first factor means. A wrong password and

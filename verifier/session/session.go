@@ -70,9 +70,10 @@ type Session struct {
 }
 
 // Approved reports whether one of the user's methods approved within the last
-// so long.
+// so long. An approval that lies further ahead than that is none: a clock that
+// was set back would else keep it fresh for as long.
 func (s Session) Approved(now time.Time, within time.Duration) bool {
-	return !s.ApprovedAt.IsZero() && now.Sub(s.ApprovedAt) <= within
+	return !s.ApprovedAt.IsZero() && now.Sub(s.ApprovedAt).Abs() <= within
 }
 
 func (s Session) ended(now time.Time) bool {

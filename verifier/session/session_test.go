@@ -186,4 +186,7 @@ func TestTimes(t *testing.T) {
 	if s := (session.Session{ApprovedAt: now.Add(-time.Hour)}); !s.Approved(now, time.Hour) || s.Approved(now, time.Hour-1) {
 		t.Error("the bound is off")
 	}
+	if s := (session.Session{ApprovedAt: now.Add(24 * time.Hour)}); s.Approved(now, time.Hour) {
+		t.Error("an approval of tomorrow counts, after the clock was set back")
+	}
 }
