@@ -219,7 +219,7 @@ func (s *server) mountPages(mux *http.ServeMux, wrap *middleware.Middleware) err
 	site.Mount(mux)
 	admin, err := portal.New(portal.Config{
 		Store: v.Store, Audit: v.Audit, Directory: v.Directory, Tenant: v.Tenant, Rules: v.Rules, Challenges: v.Challenges, Enrolments: v.Enrolments,
-		Sessions: sessions, Pages: pages, Middleware: wrap, Revoke: v.RevokeDevice, Limits: v.Challenges.Limits,
+		Sessions: sessions, Pages: pages, Middleware: wrap, Vault: s.data.vault, Revoke: v.RevokeDevice, Limits: v.Challenges.Limits,
 		PublicURL: s.listen.url.String(), Now: time.Now, Logger: s.logger,
 	})
 	if err != nil {

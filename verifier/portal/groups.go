@@ -9,11 +9,36 @@ import (
 	"countersign/verifier/store"
 )
 
+// groupForm is a group as it is typed.
+type groupForm struct {
+	Name, Description, Rule string
+	OnPremises              bool
+	Version                 string
+}
+
+func typedGroup(value func(string) string) groupForm {
+	return groupForm{
+		Name: strings.TrimSpace(value("name")), Description: strings.TrimSpace(value("description")), Rule: strings.TrimSpace(value("rule")),
+		OnPremises: value("on_premises") == "on", Version: value("version"),
+	}
+}
+
+func (f groupForm) apply(g *directory.Group) {
+	g.Name, g.Description, g.Rule, g.OnPremises = f.Name, f.Description, f.Rule, f.OnPremises
+}
+
+// previewed is how many members of a dynamic group are shown.
+const previewed = 50
+
 // groupsView is the data of admin-groups.html.
 type groupsView struct {
-	Groups                         []directory.Group
-	Error, Name, Description, Rule string
-	Manage                         bool
+	Groups    []directory.Group
+	Form      groupForm
+	Error     string
+	Previewed bool
+	Matching  []directory.User // whom the rule makes members
+	More      bool             // there are more of them
+	Manage    bool
 }
 
 func (p *Portal) groups(w http.ResponseWriter, r *http.Request, who admin) error {
@@ -32,13 +57,40 @@ func (p *Portal) showGroups(w http.ResponseWriter, r *http.Request, who admin, s
 	return p.view(w, r, who, status, "groups", "admin.groups", v)
 }
 
-// addGroup is POST /admin/groups; with a rule the group is dynamic.
+// matching gives the users whom a rule makes members, as far as they are shown.
+func (p *Portal) matching(r *http.Request, rule string) (users []directory.User, more bool, err error) {
+	err = p.Store.View(r.Context(), func(tx store.Tx) (err error) {
+		users, err = p.Directory.Matching(tx, rule, previewed+1)
+		return err
+	})
+	if len(users) > previewed {
+		users, more = users[:previewed], true
+	}
+	return users, more, err
+}
+
+// addGroup is POST /admin/groups; with a rule the group is dynamic. The button
+// Preview only shows whom the rule makes members.
 func (p *Portal) addGroup(w http.ResponseWriter, r *http.Request, who admin) error {
 	value, err := form(r)
 	if err != nil {
 		return err
 	}
-	g := directory.Group{Name: strings.TrimSpace(value("name")), Description: value("description"), Rule: strings.TrimSpace(value("rule"))}
+	v := groupsView{Form: typedGroup(value)}
+	if value("do") == "preview" {
+		v.Previewed = true
+		v.Matching, v.More, err = p.matching(r, v.Form.Rule)
+		if status, words, ok := p.refusal(r, err); ok {
+			v.Error, v.Previewed = words, false
+			return p.showGroups(w, r, who, status, v)
+		}
+		if err != nil {
+			return err
+		}
+		return p.showGroups(w, r, who, http.StatusOK, v)
+	}
+	var g directory.Group
+	v.Form.apply(&g)
 	err = p.Store.Update(r.Context(), func(tx store.Tx) error {
 		created, err := p.Directory.As(who.user.ID).CreateGroup(tx, g)
 		if err == nil {
@@ -46,8 +98,9 @@ func (p *Portal) addGroup(w http.ResponseWriter, r *http.Request, who admin) err
 		}
 		return err
 	})
-	if words, ok := mistaken(err, directory.ErrInvalid, directory.ErrExists); ok {
-		return p.showGroups(w, r, who, http.StatusUnprocessableEntity, groupsView{Error: words, Name: g.Name, Description: g.Description, Rule: g.Rule})
+	if status, words, ok := p.refusal(r, err); ok {
+		v.Error = words
+		return p.showGroups(w, r, who, status, v)
 	}
 	if err != nil {
 		return err
@@ -63,18 +116,23 @@ type memberView struct {
 
 // groupView is the data of admin-group.html.
 type groupView struct {
-	Group   directory.Group
-	Members []memberView
-	Error   string
-	Manage  bool
+	Group         directory.Group
+	Form          groupForm
+	Members       []memberView
+	Matching      []directory.User // of a dynamic group
+	More          bool
+	Error         string
+	Typed         string // the name of a member that was refused
+	Manage, Saved bool
 }
 
 func (p *Portal) group(w http.ResponseWriter, r *http.Request, who admin) error {
-	return p.showGroup(w, r, who, http.StatusOK, "")
+	return p.showGroup(w, r, who, http.StatusOK, groupView{Saved: r.URL.Query().Has("saved")})
 }
 
-func (p *Portal) showGroup(w http.ResponseWriter, r *http.Request, who admin, status int, problem string) error {
-	v := groupView{Error: problem, Manage: who.can(ManageGroups)}
+// showGroup draws a group. A form in the view is one that was refused.
+func (p *Portal) showGroup(w http.ResponseWriter, r *http.Request, who admin, status int, v groupView) error {
+	v.Manage = who.can(ManageGroups)
 	err := p.Store.View(r.Context(), func(tx store.Tx) (err error) {
 		if v.Group, err = p.Directory.GroupByID(tx, r.PathValue("id")); err != nil {
 			return err
@@ -94,6 +152,17 @@ func (p *Portal) showGroup(w http.ResponseWriter, r *http.Request, who admin, st
 	if err != nil {
 		return err
 	}
+	if v.Group.Dynamic() {
+		if v.Matching, v.More, err = p.matching(r, v.Group.Rule); err != nil {
+			return err
+		}
+	}
+	if v.Form == (groupForm{}) {
+		v.Form = groupForm{Name: v.Group.Name, Description: v.Group.Description, Rule: v.Group.Rule, OnPremises: v.Group.OnPremises}
+	}
+	if v.Form.Version, err = version(v.Group); err != nil {
+		return err
+	}
 	return p.view(w, r, who, status, "group", "admin.group", v)
 }
 
@@ -109,29 +178,55 @@ func (p *Portal) nameMember(tx store.Tx, m directory.Member) (memberView, error)
 	return v, err
 }
 
+// saveGroup is POST /admin/groups/{id}.
+func (p *Portal) saveGroup(w http.ResponseWriter, r *http.Request, who admin) error {
+	value, err := form(r)
+	if err != nil {
+		return err
+	}
+	typed := typedGroup(value)
+	err = p.Store.Update(r.Context(), func(tx store.Tx) error {
+		g, err := p.Directory.GroupByID(tx, r.PathValue("id"))
+		if err != nil {
+			return err
+		}
+		if err := unchanged(g, typed.Version); err != nil {
+			return err
+		}
+		typed.apply(&g)
+		return p.Directory.As(who.user.ID).PutGroup(tx, g)
+	})
+	return p.groupSaved(w, r, who, err, groupView{Form: typed})
+}
+
+// groupSaved goes back to the group's page, or says what was refused.
+func (p *Portal) groupSaved(w http.ResponseWriter, r *http.Request, who admin, err error, typed groupView) error {
+	if status, words, ok := p.refusal(r, err); ok {
+		typed.Error = words
+		return p.showGroup(w, r, who, status, typed)
+	}
+	if err != nil {
+		return err
+	}
+	return redirect(w, r, "/admin/groups/"+r.PathValue("id")+"?saved")
+}
+
 // addMember is POST /admin/groups/{id}/members: a user by name, or else a group.
 func (p *Portal) addMember(w http.ResponseWriter, r *http.Request, who admin) error {
 	value, err := form(r)
 	if err != nil {
 		return err
 	}
+	name := strings.TrimSpace(value("name"))
 	err = p.Store.Update(r.Context(), func(tx store.Tx) error {
-		m, err := p.findMember(tx, strings.TrimSpace(value("name")))
+		m, err := p.findMember(tx, name)
 		if err != nil {
 			return err
 		}
 		return p.Directory.As(who.user.ID).AddMember(tx, r.PathValue("id"), m)
 	})
-	if words, ok := mistaken(err, errNoMember, directory.ErrInvalid, directory.ErrExists); ok {
-		return p.showGroup(w, r, who, http.StatusUnprocessableEntity, words)
-	}
-	if err != nil {
-		return err
-	}
-	return redirect(w, r, "/admin/groups/"+r.PathValue("id"))
+	return p.groupSaved(w, r, who, err, groupView{Typed: name})
 }
-
-var errNoMember = errors.New("there is no user and no group of this name")
 
 func (p *Portal) findMember(tx store.Tx, name string) (directory.Member, error) {
 	u, err := p.Directory.FindUser(tx, name)
@@ -143,7 +238,7 @@ func (p *Portal) findMember(tx store.Tx, name string) (directory.Member, error) 
 	}
 	g, err := p.Directory.FindGroup(tx, name)
 	if errors.Is(err, directory.ErrUnknownGroup) {
-		return directory.Member{}, errNoMember
+		return directory.Member{}, mistake("there is no user and no group of the name " + name)
 	}
 	return directory.Member{Kind: directory.MemberGroup, ID: g.ID}, err
 }
@@ -157,10 +252,7 @@ func (p *Portal) removeMember(w http.ResponseWriter, r *http.Request, who admin)
 	err = p.Store.Update(r.Context(), func(tx store.Tx) error {
 		return p.Directory.As(who.user.ID).RemoveMember(tx, r.PathValue("id"), m)
 	})
-	if err != nil {
-		return err
-	}
-	return redirect(w, r, "/admin/groups/"+r.PathValue("id"))
+	return p.groupSaved(w, r, who, err, groupView{})
 }
 
 func (p *Portal) deleteGroup(w http.ResponseWriter, r *http.Request, who admin) error {

@@ -204,7 +204,7 @@ func (p *Portal) linkRefused(w http.ResponseWriter, r *http.Request, v linkView,
 	case errors.Is(err, errDisabled):
 		v.Error = "admin.link_disabled"
 	default:
-		words, ok := mistaken(err, directory.ErrInvalid, directory.ErrExists)
+		_, words, ok := p.refusal(r, err)
 		if !ok {
 			return err
 		}

@@ -3,9 +3,12 @@ package portal
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -17,128 +20,77 @@ import (
 )
 
 const (
-	chartDays = 14
 	logPage   = 100
 	exportMax = 100_000 // events
-	scanPages = 20      // of 1,000 events each, for the overview
 )
 
-// day is a bar of the chart: how many sign-ins ended how.
-type day struct {
-	Date                    string
-	X                       int // of its label in the chart
-	Approved, Denied, Other int
-}
-
-// bar is a part of a bar, in the chart's own units.
-type bar struct {
-	X, Y, Height int
-	Class        string
-}
-
-const (
-	chartHeight = 120
-	barStep     = 40
-)
-
-// overviewView is the data of admin.html.
-type overviewView struct {
-	Days    []day
-	Bars    []bar
-	Width   int
-	Reports []entry
-	Locked  []entry
-}
-
-// entry is an event with its user's name.
+// entry is an event with the names of its user, of who did it, and of its
+// client.
 type entry struct {
 	audit.Record
-	Name string
+	Name, By, ClientName string
 }
 
 // At writes the event's time.
 func (e entry) At() string { return stamp(e.Time) }
 
-// overview is GET /admin: outcomes by day, reports of "not me", and locks.
-func (p *Portal) overview(w http.ResponseWriter, r *http.Request, who admin) error {
-	now := p.Now().UTC()
-	first := now.AddDate(0, 0, 1-chartDays).Truncate(24 * time.Hour)
-	v := overviewView{Days: make([]day, chartDays), Width: chartDays * barStep}
-	for i := range v.Days {
-		v.Days[i].Date, v.Days[i].X = first.AddDate(0, 0, i).Format("01-02"), i*barStep+barStep/2
+// Details are what else there is to say, in the order of their names.
+func (e entry) Details() string {
+	parts := make([]string, 0, len(e.Detail))
+	for _, name := range slices.Sorted(maps.Keys(e.Detail)) {
+		parts = append(parts, name+": "+e.Detail[name])
 	}
-	filter := audit.Filter{Kinds: []string{audit.KindChallengeSettled, audit.KindPushLocked, audit.KindCodeLocked, audit.KindPasswordLocked}, From: first}
-	err := p.each(r.Context(), filter, scanPages*1000, func(e entry) error {
-		if e.Kind != audit.KindChallengeSettled {
-			v.Locked = append(v.Locked, e)
-			return nil
-		}
-		if e.Reason == message.ReasonReported {
-			v.Reports = append(v.Reports, e)
-		}
-		if i := int(e.Time.Sub(first) / (24 * time.Hour)); i >= 0 && i < chartDays {
-			v.Days[i].count(e.State)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	v.draw()
-	v.Reports, v.Locked = v.Reports[:min(len(v.Reports), 10)], v.Locked[:min(len(v.Locked), 10)]
-	return p.view(w, r, who, http.StatusOK, "overview", "admin.overview", v)
+	return strings.Join(parts, " · ")
 }
 
-func (d *day) count(state string) {
-	switch state {
-	case message.StateApproved:
-		d.Approved++
-	case message.StateDenied:
-		d.Denied++
-	default:
-		d.Other++
-	}
-}
-
-// draw makes the bars, the tallest as high as the chart.
-func (v *overviewView) draw() {
-	most := 1
-	for _, d := range v.Days {
-		most = max(most, d.Approved+d.Denied+d.Other)
-	}
-	for i, d := range v.Days {
-		y := chartHeight
-		for _, part := range []struct {
-			n     int
-			class string
-		}{{d.Approved, "good"}, {d.Denied, "bad"}, {d.Other, "other"}} {
-			if part.n == 0 {
-				continue
-			}
-			height := max(part.n*chartHeight/most, 2)
-			y -= height
-			v.Bars = append(v.Bars, bar{X: i*barStep + 6, Y: y, Height: height, Class: part.class})
-		}
-	}
-}
-
-// logView is the data of admin-log.html.
+// logView is the data of admin-log.html, which is the sign-in log and the audit
+// log.
 type logView struct {
+	Path                             string
+	Audit                            bool
 	Entries                          []entry
 	User, State, Kind, Client, Error string
 	From, Until                      string
 	Kinds, States                    []string
+	Clients                          []directory.Client
 	Next, Export                     string
+	Size                             int64 // of the audit log, and of its last signed head
+	Signed                           int64
+	Hash, Note                       string
+	Manage                           bool
 }
 
-// filter reads the log's filter from a query; words say what is wrong with it.
-func (p *Portal) filter(r *http.Request, v *logView) (f audit.Filter, words string, err error) {
+// signInKinds are the events of the sign-in log.
+func signInKinds() []string {
+	return []string{
+		audit.KindChallengeSettled, audit.KindChallengeRefused, audit.KindPasswordRefused, audit.KindPasswordLocked,
+		audit.KindPushLocked, audit.KindCodeLocked, audit.KindSecondFactorSkipped, audit.KindChallengeRequested,
+	}
+}
+
+// auditKinds are those that the audit log's filter offers besides.
+func auditKinds() []string {
+	return append(signInKinds(),
+		audit.KindChallengeStarted, audit.KindPasswordVerified, audit.KindSessionStarted, audit.KindSessionEnded,
+		audit.KindEnrolmentStarted, audit.KindEnrolmentEnded, audit.KindDeviceAdded, audit.KindDeviceChanged, audit.KindDeviceRemoved,
+		audit.KindTOTPRegistered, audit.KindTOTPRemoved, audit.KindPasswordChanged, audit.KindPasswordUnlocked, audit.KindPushUnlocked,
+		audit.KindUserAdded, audit.KindUserChanged, audit.KindUserRemoved, audit.KindClientAdded, audit.KindClientChanged, audit.KindClientRemoved,
+		audit.KindGroupAdded, audit.KindGroupChanged, audit.KindGroupRemoved, audit.KindGroupMemberAdded, audit.KindGroupMemberRemoved,
+		audit.KindTenantChanged, audit.KindPolicyChanged, audit.KindAdminTokenMade,
+	)
+}
+
+// filter reads the log's filter from a query.
+func (p *Portal) filter(r *http.Request, v *logView) (f audit.Filter, err error) {
 	q := r.URL.Query()
-	v.User, v.State, v.Kind, v.Client = q.Get("user"), q.Get("state"), q.Get("kind"), q.Get("client")
+	v.User, v.State, v.Kind, v.Client = strings.TrimSpace(q.Get("user")), q.Get("state"), q.Get("kind"), q.Get("client")
 	v.From, v.Until = q.Get("from"), q.Get("until")
 	f = audit.Filter{State: v.State, Client: v.Client}
-	if v.Kind != "" {
+	switch {
+	case v.Kind != "":
 		f.Kinds = []string{v.Kind}
+	case !v.Audit:
+		f.Kinds = signInKinds()
 	}
 	for _, bound := range []struct {
 		text string
@@ -148,14 +100,14 @@ func (p *Portal) filter(r *http.Request, v *logView) (f audit.Filter, words stri
 		if bound.text == "" {
 			continue
 		}
-		if day, err := time.Parse(time.DateOnly, bound.text); err == nil {
-			*bound.at = day.AddDate(0, 0, bound.days)
-		} else {
-			words = "admin.bad_date"
+		day, err := time.Parse(time.DateOnly, bound.text)
+		if err != nil {
+			return f, mistake(p.Pages.Text(r, "admin.bad_date"))
 		}
+		*bound.at = day.AddDate(0, 0, bound.days)
 	}
-	if v.User == "" || words != "" {
-		return f, words, nil
+	if v.User == "" {
+		return f, nil
 	}
 	err = p.Store.View(r.Context(), func(tx store.Tx) error {
 		u, err := p.Directory.FindUser(tx, v.User)
@@ -163,38 +115,56 @@ func (p *Portal) filter(r *http.Request, v *logView) (f audit.Filter, words stri
 		return err
 	})
 	if errors.Is(err, directory.ErrUnknownUser) {
-		return f, "admin.no_user", nil
+		return f, mistake(p.Pages.Text(r, "admin.no_user"))
 	}
-	return f, "", err
+	return f, err
 }
 
+const (
+	logPath   = "/admin/log"
+	auditPath = "/admin/audit"
+)
+
+// log is GET /admin/log, the sign-in log.
 func (p *Portal) log(w http.ResponseWriter, r *http.Request, who admin) error {
-	v := logView{
-		States: []string{message.StateApproved, message.StateDenied, message.StateExpired, message.StateCancelled},
-		Kinds: []string{
-			audit.KindChallengeStarted, audit.KindChallengeSettled, audit.KindPasswordRefused, audit.KindPushLocked, audit.KindDeviceAdded,
-			audit.KindDeviceRemoved, audit.KindPasswordChanged, audit.KindSessionStarted, audit.KindPolicyChanged, audit.KindTenantChanged,
-		},
-	}
-	f, words, err := p.filter(r, &v)
-	if err != nil {
+	return p.showLog(w, r, who, "admin.log", logView{Path: logPath, Kinds: signInKinds()})
+}
+
+// auditLog is GET /admin/audit: every event, and the head of the log's tree.
+func (p *Portal) auditLog(w http.ResponseWriter, r *http.Request, who admin) error {
+	return p.showLog(w, r, who, "admin.audit", logView{Path: auditPath, Audit: true, Kinds: auditKinds()})
+}
+
+func (p *Portal) showLog(w http.ResponseWriter, r *http.Request, who admin, title string, v logView) error {
+	v.Manage = who.can(ManagePolicy)
+	v.States = []string{message.StateApproved, message.StateDenied, message.StateExpired, message.StateCancelled}
+	f, err := p.filter(r, &v)
+	status, words, refused := p.refusal(r, err)
+	if err != nil && !refused {
 		return err
 	}
-	if v.Error = words; words != "" {
-		return p.view(w, r, who, http.StatusUnprocessableEntity, "log", "admin.log", v)
+	if v.Error = words; !refused {
+		status = http.StatusOK
+		v.Export = v.Path + ".jsonl?" + with(r.URL.Query(), "before", "")
 	}
 	before, err := strconv.ParseInt(r.URL.Query().Get("before"), 10, 64)
 	if err != nil || before < 0 {
 		before = 0
 	}
-	err = p.Store.View(r.Context(), func(tx store.Tx) error {
+	err = p.Store.View(r.Context(), func(tx store.Tx) (err error) {
+		if v.Clients, err = p.Directory.ListClients(tx); err != nil {
+			return err
+		}
+		if err := p.readHead(tx, &v); err != nil || refused {
+			return err
+		}
 		result, err := p.Audit.Query(tx, f, audit.Page{Before: before, Limit: logPage})
 		if err != nil {
 			return err
 		}
-		v.Entries, v.Next = nil, ""
+		v.Next = ""
 		if result.Next > 0 {
-			v.Next = "/admin/log?" + with(r.URL.Query(), "before", strconv.FormatInt(result.Next, 10))
+			v.Next = v.Path + "?" + with(r.URL.Query(), "before", strconv.FormatInt(result.Next, 10))
 		}
 		v.Entries, err = p.names(tx, result.Records)
 		return err
@@ -202,8 +172,25 @@ func (p *Portal) log(w http.ResponseWriter, r *http.Request, who admin) error {
 	if err != nil {
 		return err
 	}
-	v.Export = "/admin/log.jsonl?" + with(r.URL.Query(), "before", "")
-	return p.view(w, r, who, http.StatusOK, "log", "admin.log", v)
+	return p.view(w, r, who, status, "log", title, v)
+}
+
+func (p *Portal) readHead(tx store.Tx, v *logView) error {
+	if !v.Audit {
+		return nil
+	}
+	size, hash, signed, err := p.Audit.Tree(tx)
+	v.Size, v.Hash, v.Signed, v.Note = size, hash.String(), signed.Size, string(signed.Note)
+	return err
+}
+
+// signHead is POST /admin/audit/head: the head as it now stands, signed, to be
+// kept elsewhere.
+func (p *Portal) signHead(w http.ResponseWriter, r *http.Request, _ admin) error {
+	if _, err := p.Audit.SignHead(r.Context()); err != nil {
+		return err
+	}
+	return redirect(w, r, auditPath)
 }
 
 func with(q url.Values, name, value string) string {
@@ -213,27 +200,49 @@ func with(q url.Values, name, value string) string {
 	return q.Encode()
 }
 
-// names finds the names of the events' users; those of users that are no more
-// stay ids.
+// names finds the names of the events' people and clients; those that are no
+// more stay ids.
 func (p *Portal) names(tx store.Tx, records []audit.Record) ([]entry, error) {
-	known := map[string]string{"": ""}
+	users, clients := map[string]string{}, map[string]string{}
+	user := func(id string) (string, error) {
+		return lookUp(users, id, directory.ErrUnknownUser, func() (string, error) {
+			u, err := p.Directory.UserByID(tx, id)
+			return u.Name, err
+		})
+	}
 	entries := make([]entry, len(records))
 	for i, record := range records {
-		name, ok := known[record.User]
-		if !ok {
-			u, err := p.Directory.UserByID(tx, record.User)
-			switch {
-			case errors.Is(err, directory.ErrUnknownUser):
-				u.Name = record.User
-			case err != nil:
-				return nil, err
-			}
-			name = u.Name
-			known[record.User] = name
+		e := entry{Record: record}
+		var err error
+		if e.Name, err = user(record.User); err != nil {
+			return nil, err
 		}
-		entries[i] = entry{Record: record, Name: name}
+		if e.By, err = user(record.Actor); err != nil {
+			return nil, err
+		}
+		e.ClientName, err = lookUp(clients, record.Client, directory.ErrUnknownClient, func() (string, error) {
+			c, err := p.Directory.ClientByID(tx, record.Client)
+			return c.Name, err
+		})
+		if err != nil {
+			return nil, err
+		}
+		entries[i] = e
 	}
 	return entries, nil
+}
+
+// lookUp finds a name once; what is unknown keeps its id.
+func lookUp(known map[string]string, id string, unknown error, find func() (string, error)) (string, error) {
+	if name, ok := known[id]; ok || id == "" {
+		return name, nil
+	}
+	name, err := find()
+	if errors.Is(err, unknown) {
+		name, err = id, nil
+	}
+	known[id] = name
+	return name, err
 }
 
 // each calls f with at most so many events, newest first, a transaction a page:
@@ -269,27 +278,43 @@ func (p *Portal) each(ctx context.Context, f audit.Filter, most int, do func(ent
 // export is GET /admin/log.jsonl: the events that match, newest first, as JSON
 // Lines.
 func (p *Portal) export(w http.ResponseWriter, r *http.Request, _ admin) error {
-	var v logView
-	f, words, err := p.filter(r, &v)
+	return p.exportLog(w, r, logView{})
+}
+
+func (p *Portal) exportAudit(w http.ResponseWriter, r *http.Request, _ admin) error {
+	return p.exportLog(w, r, logView{Audit: true})
+}
+
+// line is an event as it is exported: as the log has it, with names.
+type line struct {
+	audit.Record
+	UserName   string `json:"user_name,omitzero"`
+	ClientName string `json:"client_name,omitzero"`
+}
+
+func (p *Portal) exportLog(w http.ResponseWriter, r *http.Request, v logView) error {
+	f, err := p.filter(r, &v)
+	if status, _, ok := p.refusal(r, err); ok {
+		p.message(w, r, status, "outcome.invalid.title", "admin.bad_filter")
+		return nil
+	}
 	if err != nil {
 		return err
-	}
-	if words != "" {
-		p.message(w, r, http.StatusUnprocessableEntity, "outcome.invalid.title", words)
-		return nil
 	}
 	w.Header().Set("Content-Type", "application/jsonl")
 	w.Header().Set("Content-Disposition", `attachment; filename="countersign-log.jsonl"`)
 	err = p.each(r.Context(), f, exportMax, func(e entry) error {
-		line, err := json.Marshal(e.Record, json.Deterministic(true))
+		text, err := json.Marshal(line{e.Record, e.Name, e.ClientName}, json.Deterministic(true))
 		if err != nil {
 			return err
 		}
-		_, err = w.Write(append(line, '\n'))
+		_, err = w.Write(append(text, '\n'))
 		return err
 	})
 	if err != nil && r.Context().Err() == nil {
 		p.Logger.ErrorContext(r.Context(), "exporting the log", "error", err)
+	}
+	if err != nil {
 		// The answer has begun: cutting it short is the only way left to say so.
 		panic(http.ErrAbortHandler)
 	}

@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"countersign/crypto/identity"
@@ -27,6 +28,7 @@ import (
 	"countersign/verifier/session"
 	"countersign/verifier/store"
 	"countersign/verifier/tenant"
+	"countersign/verifier/vault"
 )
 
 // Config is what New needs.
@@ -41,6 +43,7 @@ type Config struct {
 	Sessions   *session.Sessions
 	Pages      *page.Pages
 	Middleware *middleware.Middleware
+	Vault      *vault.Vault
 	// Revoke removes a device, tells it, and tells the user's others.
 	Revoke    func(ctx context.Context, actor string, device identity.Thumbprint) error
 	Limits    challenge.Limits // to show: they are the operator's, in the configuration file
@@ -119,6 +122,14 @@ type route struct {
 	handler handler
 }
 
+// most is the longest body that a route takes, in octets.
+func (r route) most() int64 {
+	if r.path == importPath {
+		return maxImport
+	}
+	return maxForm
+}
+
 // Portal serves /admin.
 type Portal struct {
 	Config
@@ -157,35 +168,56 @@ func (p *Portal) all() []route {
 		{http.MethodPost, "/admin/link/{token}", HoldLink, p.takeLink},
 
 		{http.MethodGet, "/admin", ReadLog, p.overview},
-		{http.MethodGet, "/admin/log", ReadLog, p.log},
-		{http.MethodGet, "/admin/log.jsonl", ReadLog, p.export},
+		{http.MethodGet, logPath, ReadLog, p.log},
+		{http.MethodGet, logPath + ".jsonl", ReadLog, p.export},
+		{http.MethodGet, auditPath, ReadLog, p.auditLog},
+		{http.MethodGet, auditPath + ".jsonl", ReadLog, p.exportAudit},
+		{http.MethodPost, auditPath + "/head", ManagePolicy, p.signHead},
 
 		{http.MethodGet, "/admin/users", ReadUsers, p.users},
 		{http.MethodPost, "/admin/users", ManageUsers, p.addUser},
+		{http.MethodGet, importPath, ManageUsers, p.showImport},
+		{http.MethodPost, importPath, ManageUsers, p.importUsers},
 		{http.MethodGet, "/admin/users/{id}", ReadUsers, p.user},
 		{http.MethodPost, "/admin/users/{id}", ManageUsers, p.saveUser},
+		{http.MethodPost, "/admin/users/{id}/password", ManageUsers, p.setPassword},
 		{http.MethodPost, "/admin/users/{id}/enrol", ManageUsers, p.enrolUser},
+		{http.MethodGet, "/admin/enrolments/{id}", ManageUsers, p.enrolment},
+		{http.MethodGet, "/admin/enrolments/{id}/events", ManageUsers, p.enrolmentEvents},
+		{http.MethodPost, "/admin/enrolments/{id}/cancel", ManageUsers, p.cancelEnrolment},
 		{http.MethodPost, "/admin/users/{id}/release", ManageUsers, p.releaseUser},
 		{http.MethodPost, "/admin/users/{id}/revoke", ManageUsers, p.revokeDevice},
 		{http.MethodPost, "/admin/users/{id}/totp", ManageUsers, p.removeTOTP},
 		{http.MethodPost, "/admin/users/{id}/delete", ManageUsers, p.deleteUser},
+		{http.MethodGet, "/admin/devices", ReadUsers, p.devices},
 
 		{http.MethodGet, "/admin/groups", ReadGroups, p.groups},
 		{http.MethodPost, "/admin/groups", ManageGroups, p.addGroup},
 		{http.MethodGet, "/admin/groups/{id}", ReadGroups, p.group},
+		{http.MethodPost, "/admin/groups/{id}", ManageGroups, p.saveGroup},
 		{http.MethodPost, "/admin/groups/{id}/members", ManageGroups, p.addMember},
 		{http.MethodPost, "/admin/groups/{id}/remove", ManageGroups, p.removeMember},
 		{http.MethodPost, "/admin/groups/{id}/delete", ManageGroups, p.deleteGroup},
 
 		{http.MethodGet, "/admin/clients", ReadClients, p.clients},
 		{http.MethodPost, "/admin/clients", ManageClients, p.addClient},
+		{http.MethodGet, "/admin/clients/{id}", ReadClients, p.client},
+		{http.MethodPost, "/admin/clients/{id}", ManageClients, p.saveClient},
+		{http.MethodPost, "/admin/clients/{id}/key", ManageClients, p.newClientKey},
 		{http.MethodPost, "/admin/clients/{id}/delete", ManageClients, p.deleteClient},
 
-		{http.MethodGet, "/admin/policy", ReadPolicy, p.policy},
-		{http.MethodPost, "/admin/policy", ManagePolicy, p.savePolicy},
+		{http.MethodGet, "/admin/security/authentication-methods", ReadPolicy, p.methods},
+		{http.MethodGet, methodPath, ReadPolicy, p.method},
+		{http.MethodPost, methodPath, ManagePolicy, p.saveMethod},
+		{http.MethodPost, methodPath + "/targets/add", ManagePolicy, p.addTarget},
+		{http.MethodPost, methodPath + "/targets/remove", ManagePolicy, p.removeTarget},
+		{http.MethodPost, methodPath + "/reset", ManagePolicy, p.resetMethod},
+		{http.MethodGet, methodPath + "/configure", ReadPolicy, p.configure},
+		{http.MethodPost, methodPath + "/configure", ManagePolicy, p.saveConfigure},
 		{http.MethodGet, "/admin/settings", ReadPolicy, p.settings},
 		{http.MethodPost, "/admin/settings", ManagePolicy, p.saveSettings},
 		{http.MethodGet, "/admin/what-if", ReadPolicy, p.whatIf},
+		{http.MethodPost, "/admin/what-if", ReadPolicy, p.askWhatIf},
 	}
 }
 
@@ -204,7 +236,6 @@ func (p *Portal) Mount(mux *http.ServeMux) {
 		p.message(w, r, http.StatusNotFound, "outcome.not-found.title", "outcome.not-found.text")
 	})
 	limited := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		if page.ChooseLanguage(w, r, p.Sessions.Secure(r)) {
 			return
 		}
@@ -223,6 +254,7 @@ func (p *Portal) Mount(mux *http.ServeMux) {
 // guard lets a request through to a route whose permission its user has.
 func (p *Portal) guard(to route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, to.most())
 		if to.needs == HoldLink {
 			p.failed(w, r, to.handler(w, r, admin{}))
 			return
@@ -283,7 +315,8 @@ func (p *Portal) signInFirst(w http.ResponseWriter, r *http.Request) {
 // unknown are the errors of a page about something that is no more.
 func unknown(err error) bool {
 	return errors.Is(err, directory.ErrUnknownUser) || errors.Is(err, directory.ErrUnknownGroup) ||
-		errors.Is(err, directory.ErrUnknownClient) || errors.Is(err, directory.ErrUnknownDevice)
+		errors.Is(err, directory.ErrUnknownClient) || errors.Is(err, directory.ErrUnknownDevice) ||
+		errors.Is(err, directory.ErrNoTOTP) || errors.Is(err, enrol.ErrUnknown)
 }
 
 func (p *Portal) failed(w http.ResponseWriter, r *http.Request, err error) {
@@ -335,6 +368,11 @@ func (p *Portal) view(w http.ResponseWriter, r *http.Request, who admin, status 
 	return nil
 }
 
+// within tells whether a path is a section's, or of a page below it.
+func within(path, section string) bool {
+	return path == section || section != "/admin" && strings.HasPrefix(path, section+"/")
+}
+
 func navigation(r *http.Request, who admin) []page.Item {
 	var items []page.Item
 	for _, section := range []struct {
@@ -345,40 +383,15 @@ func navigation(r *http.Request, who admin) []page.Item {
 		{"/admin/users", "admin.users", ReadUsers},
 		{"/admin/groups", "admin.groups", ReadGroups},
 		{"/admin/clients", "admin.clients", ReadClients},
-		{"/admin/policy", "admin.policy", ReadPolicy},
+		{"/admin/security/authentication-methods", "admin.policy", ReadPolicy},
 		{"/admin/settings", "admin.settings", ReadPolicy},
 		{"/admin/what-if", "admin.what_if", ReadPolicy},
-		{"/admin/log", "admin.log", ReadLog},
+		{logPath, "admin.log", ReadLog},
+		{auditPath, "admin.audit", ReadLog},
 	} {
 		if who.can(section.needs) {
-			items = append(items, page.Item{Href: section.href, Text: section.text, Here: r.URL.Path == section.href})
+			items = append(items, page.Item{Href: section.href, Text: section.text, Here: within(r.URL.Path, section.href)})
 		}
 	}
 	return items
-}
-
-var errForm = errors.New("portal: a form that the portal does not have")
-
-// form reads a form; values come from the body alone.
-func form(r *http.Request) (values func(string) string, err error) {
-	if err := r.ParseForm(); err != nil {
-		return nil, errors.Join(errForm, err)
-	}
-	return r.PostForm.Get, nil
-}
-
-// mistaken gives the words about an error that the administrator can mend.
-func mistaken(err error, kinds ...error) (string, bool) {
-	for _, kind := range kinds {
-		if errors.Is(err, kind) {
-			return err.Error(), true
-		}
-	}
-	return "", false
-}
-
-// redirect leads to a page of the portal.
-func redirect(w http.ResponseWriter, r *http.Request, to string) error {
-	http.Redirect(w, r, to, http.StatusSeeOther) //nolint:gosec // to begins with /admin, whatever id follows
-	return nil
 }
