@@ -176,7 +176,7 @@ func TestAdapterSignsIn(t *testing.T) {
 		phone := add("zoe@contoso.example")
 		b := open(t, "zoe@contoso.example", "1053")
 		b.wants("Ange det här numret i din autentiseringsapp:")
-		asked, _ := s.Post.Challenge(phone.ID)
+		asked, _ := s.Asked(phone.ID)
 		if asked.App != "urn:payroll" || asked.IP != "127.0.0.1" {
 			t.Fatalf("the device was asked %+v", asked)
 		}

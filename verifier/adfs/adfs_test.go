@@ -105,7 +105,7 @@ func TestSignInByNumber(t *testing.T) {
 	zoe := s.User(directory.User{Name: "zoe"})
 	phone := s.Device(zoe)
 	a := s.start(t, s.key, "zoe", 1033).want(201, "mode", "number_match", "state", "pending")
-	asked, _ := s.Post.Challenge(phone.ID)
+	asked, _ := s.Asked(phone.ID)
 	if asked.App != "Payroll" || asked.IP != "192.0.2.7" {
 		t.Fatalf("the device was asked %+v", asked)
 	}

@@ -19,7 +19,7 @@ func TestOnlyWhatIsPendingIsAskedAgain(t *testing.T) {
 	f.MustStart("lou", func(r *challenge.Request) { r.TTL = 10 * time.Second })
 	f.MustStart("zoe")
 	f.MustStart("nobody", byName)
-	f.Clock.Add(20 * time.Second)
+	f.Clock.Move(20 * time.Second)
 	if err := f.Challenges.AskAgain(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -223,7 +223,7 @@ func TestExpiry(t *testing.T) {
 	f := verifiertest.New(t)
 	device := f.Enrolled(f.User("zoe"))
 	c := f.MustStart("zoe", func(r *challenge.Request) { r.TTL = 30 * time.Second })
-	f.Clock.Add(30 * time.Second)
+	f.Clock.Move(30 * time.Second)
 	if err := device.Send(device.Answer(c.ID, c.Number)); err != nil {
 		t.Fatal(err)
 	}
@@ -248,7 +248,7 @@ func TestOnePendingPushAUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.MustStart("zoe")
-	f.Clock.Add(challenge.DefaultTTL)
+	f.Clock.Move(challenge.DefaultTTL)
 	f.MustStart("zoe") // the one before expired
 }
 
@@ -274,13 +274,13 @@ func TestStartLimits(t *testing.T) {
 	device := f.Enrolled(f.User("zoe"))
 	for range 3 {
 		approve(t, f, device)
-		f.Clock.Add(time.Second)
+		f.Clock.Move(time.Second)
 	}
 	_, err := f.Start("zoe")
 	if r := refusal(t, err); r.Code != challenge.RefusedLimit || r.RetryAfter != 5*time.Minute-3*time.Second {
 		t.Errorf("the fourth in 5 minutes: %+v", r)
 	}
-	f.Clock.Add(5 * time.Minute)
+	f.Clock.Move(5 * time.Minute)
 	approve(t, f, device)
 }
 
@@ -304,10 +304,10 @@ func TestBackOffAfterUnapproved(t *testing.T) {
 		if r := refusal(t, err); r.RetryAfter != wait {
 			t.Fatalf("wait %s, want %s", r.RetryAfter, wait)
 		}
-		f.Clock.Add(wait)
+		f.Clock.Move(wait)
 		unapproved()
 	}
-	f.Clock.Add(time.Hour)
+	f.Clock.Move(time.Hour)
 	c := f.MustStart("zoe")
 	if err := device.Send(device.Answer(c.ID, c.Number)); err != nil {
 		t.Fatal(err)
@@ -340,7 +340,7 @@ func TestFiveWrongNumbersLockPush(t *testing.T) {
 	}
 	t.Run("time does not help", func(t *testing.T) {
 		f, _, _ := lock(t)
-		f.Clock.Add(100 * 24 * time.Hour)
+		f.Clock.Move(100 * 24 * time.Hour)
 		_, err := f.Start("zoe")
 		refusal(t, err)
 	})
@@ -398,7 +398,7 @@ func TestAReportBlocksItsSourceForAnHour(t *testing.T) {
 	if err := device.Send(device.Answer(elsewhere.ID, elsewhere.Number)); err != nil {
 		t.Fatal(err)
 	}
-	f.Clock.Add(time.Hour)
+	f.Clock.Move(time.Hour)
 	f.MustStart("zoe")
 }
 
@@ -435,7 +435,7 @@ func TestDecoysLookLikeTheRealThing(t *testing.T) {
 			t.Errorf("%s reads as %+v", name, f2)
 		}
 	}
-	f.Clock.Add(challenge.DefaultTTL)
+	f.Clock.Move(challenge.DefaultTTL)
 	for _, name := range []string{"nobody"} {
 		if c := f.MustStart(name, decoy); f.Get(c.ID).Number == "" {
 			t.Error("a decoy lost its number")
@@ -612,7 +612,7 @@ func TestLifeAtRandom(t *testing.T) {
 					rt.Fatal(err)
 				}
 			},
-			"wait": func(rt *rapid.T) { f.Clock.Add(time.Duration(rapid.IntRange(1, 90).Draw(rt, "s")) * time.Second) },
+			"wait": func(rt *rapid.T) { f.Clock.Move(time.Duration(rapid.IntRange(1, 90).Draw(rt, "s")) * time.Second) },
 			"": func(rt *rapid.T) {
 				for id := range numbers {
 					c := f.Get(id)

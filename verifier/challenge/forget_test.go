@@ -55,7 +55,7 @@ func TestWhatIsOldIsForgotten(t *testing.T) {
 		}, map[string]int{"challenges": 2, "history": 2, "accounts": 1}},
 		{"a user's history after three months", 90 * day, nil, map[string]int{"accounts": 1}},
 	} {
-		f.Clock.Add(step.wait)
+		f.Clock.Move(step.wait)
 		if step.then != nil {
 			step.then()
 		}
@@ -73,7 +73,7 @@ func TestOneChallengeThatCannotExpireHoldsUpNoOther(t *testing.T) {
 	f.Enrolled(f.User("zoe"))
 	f.Update(func(tx store.Tx) error { return challenge.Orphan(tx, "0000000000000000") })
 	c := f.MustStart("zoe")
-	f.Clock.Add(2 * time.Minute)
+	f.Clock.Move(2 * time.Minute)
 	if got := tidy(t, f); got["pending"] != 0 {
 		t.Errorf("%d entries are still pending", got["pending"])
 	}

@@ -138,7 +138,7 @@ func TestADecoyTellsOfWhatItEnded(t *testing.T) {
 	f := verifiertest.NewWith(t, limits)
 	device := f.Enrolled(f.User("zoe"))
 	c := f.MustStart("zoe", byName)
-	f.Clock.Add(challenge.DefaultTTL)
+	f.Clock.Move(challenge.DefaultTTL)
 	if decoy := f.MustStart("zoe", byName); decoy.User != "" {
 		t.Fatalf("%+v is no decoy", decoy)
 	}
@@ -158,5 +158,30 @@ func TestWrongCodesAreAudited(t *testing.T) {
 	}
 	if events := audited(t, f, audit.KindCodeRefused, user.ID); len(events) != 1 || events[0].Challenge != c.ID {
 		t.Errorf("audited %+v", events)
+	}
+}
+
+func TestLocksAndBlocksAreAudited(t *testing.T) {
+	limits := challenge.DefaultLimits()
+	limits.WrongNumbers = 1
+	f := verifiertest.NewWith(t, limits)
+	user := f.User("zoe")
+	device := f.Enrolled(user)
+	c := f.MustStart("zoe")
+	if err := device.Send(device.Answer(c.ID, other(c.Number))); err != nil {
+		t.Fatal(err)
+	}
+	signInByCode(t, f, user)
+	if notice, told := verifiertest.Last[message.Notice](device); !told || notice.Kind != message.NoticeUnlocked {
+		t.Errorf("the device was told %+v", notice)
+	}
+	c = f.MustStart("zoe", func(r *challenge.Request) { r.Method = policy.MethodPush })
+	if err := device.Send(device.Answer(c.ID, "", report)); err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []string{audit.KindPushLocked, audit.KindPushUnlocked, audit.KindSourceBlocked} {
+		if events := audited(t, f, kind, user.ID); len(events) != 1 || events[0].Source != "192.0.2.7" || events[0].Challenge == "" {
+			t.Errorf("%s: %+v", kind, events)
+		}
 	}
 }

@@ -43,7 +43,7 @@ func TestStandingTellsOfReportsUntilTheyEnd(t *testing.T) {
 	if want := f.Clock.Now().Add(challenge.DefaultLimits().ReportBlock); !s.Blocks[0].Until.Equal(want) {
 		t.Errorf("blocked until %v, not %v", s.Blocks[0].Until, want)
 	}
-	f.Clock.Add(25 * time.Hour)
+	f.Clock.Move(25 * time.Hour)
 	if s, held := standing(f, zoe.ID); s.Held() || len(held) != 0 || s.StartsToday != 0 {
 		t.Errorf("%+v a day later", s)
 	}

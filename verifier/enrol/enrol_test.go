@@ -208,7 +208,7 @@ func TestOldEnrolmentsAreForgotten(t *testing.T) {
 		{"when its time is over, its secret goes", message.EnrolmentLifetime + time.Second, 2, 0},
 		{"and a week later all of it", 7 * 24 * time.Hour, 0, 0},
 	} {
-		f.Clock.Add(step.wait)
+		f.Clock.Move(step.wait)
 		if err := f.Enrolments.Tidy(t.Context()); err != nil {
 			t.Fatal(err)
 		}

@@ -118,7 +118,7 @@ func TestLDAPChecksTheFirstFactor(t *testing.T) {
 	}
 	signIn := func(c *caller, name string) {
 		t.Helper()
-		r.Clock.Add(10 * time.Minute) // past the limits on starts
+		r.Clock.Move(10 * time.Minute) // past the limits on starts
 		reply := c.exchange(ask(name, password))
 		r.approve(phone, shownNumber(t, reply))
 		wantCode(t, c.exchange(pressEnter(name, string(reply.Get(rfc2865.State_Type)))), radius.CodeAccessAccept)

@@ -58,7 +58,7 @@ func TestTwoHundredPushesAtOnce(t *testing.T) {
 			r.check(phones[i].Send(phones[i].Answer(asked[i].ID, "", func(a *message.Answer) { a.Decision = message.DecisionDeny })))
 		}
 	}
-	r.Clock.Add(challenge.DefaultTTL)
+	r.Clock.Move(challenge.DefaultTTL)
 	for i := range people {
 		_, err := r.Challenges.Get(t.Context(), asked[i].Client, asked[i].ID, 0)
 		r.check(err)
@@ -152,7 +152,7 @@ func TestRepliesAreBounded(t *testing.T) {
 		t.Fatalf("the one that is being answered is %v, want pending", v)
 	}
 	r.end(key(0), []byte("reply"))
-	clock.Add(replyFor)
+	clock.Move(replyFor)
 	if v, _ := r.begin(key(0), []byte{0}); v != fresh {
 		t.Fatalf("after %s a request is %v, want fresh", replyFor, v)
 	}
@@ -179,7 +179,7 @@ func TestBegunRequestsAreForgotten(t *testing.T) {
 	if n := count(); n != begunBatch+7 {
 		t.Fatalf("%d are known, want %d", n, begunBatch+7)
 	}
-	r.Clock.Add(begunFor + 1)
+	r.Clock.Move(begunFor + 1)
 	r.check(r.server.sweepBegun(t.Context()))
 	if n := count(); n != 0 {
 		t.Fatalf("%d are known, want none", n)

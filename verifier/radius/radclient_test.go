@@ -93,7 +93,7 @@ func TestRadclientSignsIn(t *testing.T) {
 		t.Fatalf("the event is missing from %+v", all)
 	})
 	t.Run("by radtest with a code after the password", func(t *testing.T) {
-		r.Clock.Add(time.Minute) // the code before was used
+		r.Clock.Move(time.Minute) // the code before was used
 		out := r.run("", "radtest", "kim", password+","+r.code(), r.addr, "1", sharedSecret)
 		wantPrinted(t, out, "Received Access-Accept")
 	})

@@ -54,7 +54,7 @@ func TestNumberStandsInThePrompt(t *testing.T) {
 		}, radius.CodeAccessReject},
 		{"silence is rejected", func(r *rig, _ *verifiertest.Device, _ string) {
 			c := <-r.started
-			r.Clock.Add(challenge.DefaultTTL)
+			r.Clock.Move(challenge.DefaultTTL)
 			_, err := r.Challenges.Get(r.Context(), c.Client, c.ID, 0)
 			r.check(err)
 		}, radius.CodeAccessReject},
@@ -460,7 +460,7 @@ func TestClientAddedWhileServingIsKnownWithinASecond(t *testing.T) {
 		_, _, err := r.Directory.AddClient(tx, clientAt("127.0.0.3"))
 		return err
 	})
-	r.Clock.Add(clientsFor)
+	r.Clock.Move(clientsFor)
 	r.from("127.0.0.3").silence()
 }
 

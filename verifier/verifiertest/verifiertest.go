@@ -42,7 +42,9 @@ type Fixture struct {
 	Rules      *rules.Rules
 	Challenges *challenge.Service
 	Enrolments *enrol.Service
-	Web        directory.Client // a client of kind web
+	Web        directory.Client // a relying party of kind web, which is not stored
+	Metrics    *prometheus.Registry
+	Logger     *slog.Logger
 }
 
 // Epoch is where the clock stands at first.
@@ -54,35 +56,33 @@ func New(t testing.TB) *Fixture { return NewWith(t, challenge.DefaultLimits()) }
 // NewWith makes a verifier with other limits.
 func NewWith(t testing.TB, limits challenge.Limits) *Fixture {
 	t.Helper()
-	f := &Fixture{T: t, Clock: &Clock{now: Epoch}, Post: &Post{}}
+	f := &Fixture{
+		T: t, Clock: &Clock{now: Epoch}, Post: &Post{}, Metrics: prometheus.NewRegistry(), Logger: slog.New(slog.DiscardHandler),
+		Web: directory.Client{ID: "web", Name: "Contoso Web", Kind: policy.KindWeb},
+	}
 	dir := t.TempDir()
 	var err error
 	f.Vault, err = vault.Open(filepath.Join(dir, "key"))
 	f.ok(err)
-	logger := slog.New(slog.DiscardHandler)
 	f.Store, err = sqlite.Open(t.Context(), filepath.Join(dir, "countersign.db"))
 	f.ok(err)
 	t.Cleanup(func() { f.ok(f.Store.Close()) })
 	f.Keys, err = identity.Generate()
 	f.ok(err)
-	f.Audit = audit.New(audit.Config{Store: f.Store, Vault: f.Vault, Now: f.Clock.Now, Logger: logger})
+	f.Audit = audit.New(audit.Config{Store: f.Store, Vault: f.Vault, Now: f.Clock.Now, Logger: f.Logger})
 	f.Tenant = tenant.New(tenant.Config{Audit: f.Audit})
-	f.Directory = directory.New(directory.Config{Store: f.Store, Vault: f.Vault, Audit: f.Audit, Tenant: f.Tenant, Now: f.Clock.Now, Logger: logger})
+	f.Directory = directory.New(directory.Config{Store: f.Store, Vault: f.Vault, Audit: f.Audit, Tenant: f.Tenant, Now: f.Clock.Now, Logger: f.Logger})
 	f.Rules = &rules.Rules{Store: f.Store, Directory: f.Directory, Tenant: f.Tenant}
 	f.Enrolments = enrol.New(enrol.Config{
 		Store: f.Store, Directory: f.Directory, Rules: f.Rules, Audit: f.Audit, Vault: f.Vault,
-		Post: f.Post, Now: f.Clock.Now, Logger: logger,
+		Post: f.Post, Now: f.Clock.Now, Logger: f.Logger,
 	})
 	f.Challenges = challenge.New(challenge.Config{
 		Store: f.Store, Directory: f.Directory, Rules: f.Rules, Audit: f.Audit, Post: f.Post, Enrolment: f.Enrolments,
-		Issuer: f.Keys.Thumbprint(), Limits: limits, Now: f.Clock.Now, Logger: logger, Metrics: prometheus.NewRegistry(),
+		Issuer: f.Keys.Thumbprint(), Limits: limits, Now: f.Clock.Now, Logger: f.Logger, Metrics: f.Metrics,
 	})
 	f.Enrolments.Challenges = f.Challenges
 	f.Update(func(tx store.Tx) error {
-		var err error
-		if f.Web, _, err = f.Directory.AddClient(tx, directory.NewClient{Name: "Contoso Web", Kind: policy.KindWeb}); err != nil {
-			return err
-		}
 		return enrol.SetEndpoint(tx, enrol.Endpoint{
 			Relay: "wss://relay.example/relay", Verifier: f.Keys.Thumbprint(), Encryption: f.Keys.Public(),
 		})
@@ -170,9 +170,12 @@ func (d *Device) Send(a message.Answer) error {
 
 // Last is the last message of type M that was posted to the device.
 func Last[M message.Message](d *Device) (M, bool) {
-	var last M
-	found := false
-	for _, m := range d.f.Post.To(d.Signing.Thumbprint()) {
+	return LastTo[M](d.f.Post, d.Signing.Thumbprint())
+}
+
+// LastTo is the last message of type M that was posted to a device.
+func LastTo[M message.Message](p *Post, device identity.Thumbprint) (last M, found bool) {
+	for _, m := range p.To(device) {
 		if typed, ok := m.(M); ok {
 			last, found = typed, true
 		}
@@ -218,8 +221,8 @@ func (c *Clock) Now() time.Time {
 	return c.now
 }
 
-// Add moves the clock.
-func (c *Clock) Add(d time.Duration) {
+// Move turns the clock forward.
+func (c *Clock) Move(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now = c.now.Add(d)

@@ -289,7 +289,7 @@ func TestForgottenPassword(t *testing.T) {
 	s.post("/reset/password", "password", "short", "again", "short").want(http.StatusUnprocessableEntity, "new-password").has("8 characters")
 	s.post("/reset/password", "password", "another password", "again", "another password").want(http.StatusOK, "reset-done")
 	s.post("/reset/password", "password", "yet another one", "again", "yet another one").want(http.StatusForbidden, "session-ended")
-	if got := s.Post.Notices(device.ID); !slices.Contains(got, message.NoticePasswordChanged) {
+	if got := s.Notices(device.ID); !slices.Contains(got, message.NoticePasswordChanged) {
 		t.Errorf("the device was told %v", got)
 	}
 	s.password("zoe").want(http.StatusForbidden, "sign-in")
@@ -303,7 +303,7 @@ func TestAResetNeedsTheDevicesOwnVerification(t *testing.T) {
 		s := newSite(t)
 		device := s.Device(s.User(directory.User{Name: "zoe"}))
 		number := s.post(path, "username", "zoe").number()
-		if asked, _ := s.Post.Challenge(device.ID); !asked.UserVerification {
+		if asked, _ := s.Asked(device.ID); !asked.UserVerification {
 			t.Errorf("%s: the device is not asked for its PIN", path)
 		}
 		s.Answer(device, func(a *message.Answer) { a.Number, a.UserVerification = number, false })

@@ -203,7 +203,7 @@ func TestTheNumberReachesNoDevice(t *testing.T) {
 	s := newSite(t)
 	device := s.Device(s.User(directory.User{Name: "zoe"}))
 	s.password("zoe").want(http.StatusOK, "number")
-	asked, _ := s.Post.Challenge(device.ID)
+	asked, _ := s.Asked(device.ID)
 	if asked.Digits != 2 || asked.App != "Countersign" {
 		t.Errorf("asked %+v", asked)
 	}
@@ -412,7 +412,7 @@ func TestAnUnreachableRelayIsSaidSo(t *testing.T) {
 	s.TOTP(user, secret)
 	s.connected = false
 	s.password("zoe").want(http.StatusServiceUnavailable, "unreachable").has(`id="again"`)
-	if _, asked := s.Post.Challenge(device.ID); asked {
+	if _, asked := s.Asked(device.ID); asked {
 		t.Error("a challenge was started")
 	}
 	s.post("/phone", "username", "zoe").want(http.StatusServiceUnavailable, "unreachable")
@@ -446,7 +446,7 @@ func TestDefaultMethodTOTP(t *testing.T) {
 	device := s.Device(user)
 	s.TOTP(user, secret)
 	s.password("zoe").want(http.StatusOK, "code")
-	if _, asked := s.Post.Challenge(device.ID); asked {
+	if _, asked := s.Asked(device.ID); asked {
 		t.Error("a push was sent")
 	}
 	s.post("/challenge/use-push").want(http.StatusOK, "number")
@@ -485,7 +485,7 @@ func TestForeignOriginsAreRefused(t *testing.T) {
 	} {
 		s.send(http.MethodPost, "/", values, change).want(http.StatusForbidden, "forbidden")
 	}
-	if _, asked := s.Post.Challenge(device.ID); asked {
+	if _, asked := s.Asked(device.ID); asked {
 		t.Error("a foreign page started a sign-in")
 	}
 	own := func(r *http.Request) { r.Header.Del("Sec-Fetch-Site"); r.Header.Set("Origin", s.server.URL) }
