@@ -137,8 +137,14 @@ func only[V any](c *checker, line Line, kind string, name *string, of map[string
 	return known(c, line, kind, *name, of)
 }
 
+// maxGiven bounds the users, groups, devices and clients of a scenario, each.
+const maxGiven = 200
+
 func (c *checker) given() error {
 	g := &c.scenario.Given
+	if max(len(g.Users), len(g.Groups), len(g.Devices), len(g.Clients)) > maxGiven {
+		return c.fail(g.Line, "a scenario has at most %d users, groups, devices and clients, each", maxGiven)
+	}
 	if len(g.Clients) == 0 {
 		g.Clients = map[string]givenClient{"web": {Line: g.Line, Kind: policy.KindWeb}}
 	}

@@ -57,7 +57,7 @@ type Document struct {
 
 // decoder fills Go values from a file's syntax tree. Types with YAML's own
 // decoder would do, but for the errors: people write these files, and "line 12:
-// unknown key "platfrom"; allowed are ..." is what they need.
+// unknown key "os"; allowed are ..." is what they need.
 type decoder struct {
 	path  string
 	depth int

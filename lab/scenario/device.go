@@ -28,6 +28,7 @@ type device struct {
 
 	mu      sync.Mutex
 	skew    time.Duration
+	removed atomic.Bool    // at the verifier, whether it knows it or not
 	passed  atomic.Int64   // messages that the verifier's connection took
 	answers sync.WaitGroup // those on the way while it is away
 
@@ -199,8 +200,9 @@ func (d *device) told(challenge string) (app.Result, bool) {
 }
 
 // until waits for something that is on its way, which takes milliseconds: it
-// looks again at each change of the device. The error of give ends it at once.
-func (d *device) until(ctx context.Context, limit time.Duration, there func() bool, give func() error) error {
+// looks again at each change of the device. An error of hopeless, where it is
+// given, ends it at once.
+func (d *device) until(ctx context.Context, there func() bool, hopeless ...func() error) error {
 	changed := make(chan struct{}, 1)
 	stop := d.Listen(func(app.Event) {
 		select {
@@ -209,7 +211,7 @@ func (d *device) until(ctx context.Context, limit time.Duration, there func() bo
 		}
 	})
 	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := context.WithTimeout(ctx, onItsWay)
 	defer cancel()
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
@@ -217,8 +219,10 @@ func (d *device) until(ctx context.Context, limit time.Duration, there func() bo
 		if there() {
 			return nil
 		}
-		if err := give(); err != nil {
-			return err
+		for _, end := range hopeless {
+			if err := end(); err != nil {
+				return err
+			}
 		}
 		select {
 		case <-ctx.Done():

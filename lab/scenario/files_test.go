@@ -101,7 +101,7 @@ func TestThePagesExamplesRun(t *testing.T) {
 			t.Errorf("the page does not show how its first example fails: %v", r.Failures)
 		}
 	}
-	_, err = Parse("first.yaml", []byte(strings.Replace(first, "platform", "platfrom", 1)))
+	_, err = Parse("first.yaml", []byte(strings.Replace(first, "platform", "os", 1)))
 	if err == nil || !strings.Contains(string(text), "\n"+err.Error()+"\n") {
 		t.Errorf("the page does not show how a misspelt key is told: %v", err)
 	}

@@ -156,8 +156,11 @@ func (l givenLimits) limits() challenge.Limits {
 		from *int
 		to   *int
 	}{
-		{l.Starts5m, &out.Starts5m}, {l.Starts1h, &out.Starts1h}, {l.Starts1d, &out.Starts1d},
-		{l.WrongNumbers, &out.WrongNumbers}, {l.WrongCodes, &out.WrongCodes},
+		{l.Starts5m, &out.Starts5m},
+		{l.Starts1h, &out.Starts1h},
+		{l.Starts1d, &out.Starts1d},
+		{l.WrongNumbers, &out.WrongNumbers},
+		{l.WrongCodes, &out.WrongCodes},
 	} {
 		if n.from != nil {
 			*n.to = *n.from
@@ -246,7 +249,7 @@ func (o *own) addClients(ctx context.Context, clients map[string]givenClient) (k
 			case policy.KindNPS, policy.KindRADIUS:
 				n.RADIUS = &directory.RADIUSClient{
 					// Addresses for documentation (RFC 5737): no packet is sent.
-					Address:    netip.AddrFrom4([4]byte{198, 51, 100, byte(i + 1)}), //nolint:gosec // a scenario has few clients
+					Address:    netip.AddrFrom4([4]byte{198, 51, 100, byte(i + 1)}),
 					NPSVersion: c.Version, Override: c.Override, RDGateway: c.RDGateway, NoPrompt: c.NoPrompt, RequireMessageAuthenticator: true,
 				}
 				n.RADIUSSecret = []byte(message.NewID())

@@ -47,7 +47,7 @@ func TestABrokenFileSaysWhereAndWhatWasExpected(t *testing.T) {
 	// Each changes the sound file in one place.
 	for name, test := range map[string]struct{ old, now, want string }{
 		"unknown key of a scenario":     {"rules: [1]", "rule: [1]", `f.yaml:2: a scenario: unknown key "rule"; allowed are scenario, rules, why, given, when, then`},
-		"unknown key of a device":       {"platform", "platfrom", `f.yaml:7: devices.phone: unknown key "platfrom"; allowed are user, platform, form_factor, app_version, enrolled`},
+		"unknown key of a device":       {"platform", "os", `f.yaml:7: devices.phone: unknown key "os"; allowed are user, platform, form_factor, app_version, enrolled`},
 		"unknown step":                  {"- start: sign_in", "- begin: sign_in", `f.yaml:10: a step begins with one of start, answer, code, `},
 		"unknown key of a step":         {"with: right_number", "with: right_number, whit: 1", `f.yaml:11: a step "answer": unknown key "whit"; allowed are answer, device, with, claims, expect`},
 		"missing key of a step":         {", with: right_number", "", `f.yaml:11: a step "answer": "with" is missing`},

@@ -45,6 +45,9 @@ type signIn struct {
 	device  string      // that device
 }
 
+// wasRefused tells whether there is nothing but a refusal.
+func (s *signIn) wasRefused() bool { return s.refused != nil }
+
 // find gives a sign-in. The file was checked: it was started, unless a step
 // before failed.
 func (p *play) find(name string) (*signIn, error) {
@@ -65,7 +68,7 @@ func (p *play) remember(s *signIn) {
 // look is how a sign-in stands now, as its client can see it.
 func (p *play) look(s *signIn) (view, error) {
 	switch {
-	case s.refused != nil:
+	case s.wasRefused():
 		return s.view, nil
 	case s.broker != nil:
 		return s.lookBroker(), nil
@@ -177,7 +180,7 @@ func (p *play) prepareDevice(name string, d givenDevice) error {
 }
 
 func (p *play) reconnected(d *device) error {
-	return d.until(p.ctx, onItsWay, d.connected, func() error { return nil })
+	return d.until(p.ctx, d.connected)
 }
 
 func (p *play) changePolicy(change Document) error {

@@ -74,7 +74,7 @@ func (r *Remote) cannot(s *Scenario) error {
 			return no(d.Line, "the device %q needs --devices DIR with its state folder DIR/%s", name, name)
 		}
 	}
-	if err := r.cannotSteps(s, s.When, no); err != nil {
+	if err := r.cannotSteps(s.When, no); err != nil {
 		return err
 	}
 	for _, e := range s.Then {
@@ -85,7 +85,7 @@ func (r *Remote) cannot(s *Scenario) error {
 	return nil
 }
 
-func (r *Remote) cannotSteps(s *Scenario, steps []step, no func(Line, string, ...any) error) error {
+func (r *Remote) cannotSteps(steps []step, no func(Line, string, ...any) error) error {
 	for _, step := range steps {
 		switch do := step.Do.(type) {
 		case *startStep:
@@ -105,11 +105,11 @@ func (r *Remote) cannotSteps(s *Scenario, steps []step, no func(Line, string, ..
 				return no(step.Line, "a policy needs --admin-token")
 			}
 		case *togetherStep:
-			if err := r.cannotSteps(s, do.Steps, no); err != nil {
+			if err := r.cannotSteps(do.Steps, no); err != nil {
 				return err
 			}
 		case *repeatStep:
-			if err := r.cannotSteps(s, do.Steps, no); err != nil {
+			if err := r.cannotSteps(do.Steps, no); err != nil {
 				return err
 			}
 		case *expectStep:

@@ -22,8 +22,10 @@ func (s *startStep) run(p *play) error {
 		return err
 	}
 	p.remember(made)
-	if err := p.arrive(made); err != nil {
-		return err
+	if p.own != nil {
+		// It has reached the devices that it goes to, and no others. Elsewhere, a
+		// step that needs the prompt waits for it.
+		p.own.traffic.quiet(p.ctx)
 	}
 	if s.Expect == nil {
 		return nil
@@ -77,18 +79,6 @@ func (s *signIn) prompts() bool {
 	return false
 }
 
-// arrive waits until a new sign-in has reached the devices that it goes to.
-func (p *play) arrive(s *signIn) error {
-	if s.refused != nil || s.view.State != message.StatePending || !s.prompts() {
-		return nil
-	}
-	if p.own == nil {
-		return nil // a step that needs the prompt waits for it
-	}
-	p.own.traffic.quiet(p.ctx)
-	return nil
-}
-
 func (s *answerStep) run(p *play) error {
 	in, err := p.find(s.SignIn)
 	if err != nil {
@@ -131,7 +121,7 @@ func (p *play) answerLater(d *device, prompt app.Prompt, decision app.Decision) 
 		_, err := d.Answer(p.ctx, prompt.ID, decision)
 		refused <- err // the outcome is an expectation's to look at
 	})
-	return d.until(p.ctx, onItsWay, func() bool {
+	return d.until(p.ctx, func() bool {
 		current, ok := d.Prompt(prompt.ID)
 		return ok == nil && current.State != app.PromptOpen
 	}, func() error {
@@ -150,7 +140,7 @@ func (p *play) awaitPrompt(d *device, s *signIn) (prompt app.Prompt, err error) 
 	if s.refused != nil {
 		return prompt, fmt.Errorf("the sign-in %q was %w: nobody is asked", s.name, s.refused)
 	}
-	err = d.until(p.ctx, onItsWay, func() bool {
+	err = d.until(p.ctx, func() bool {
 		var there bool
 		prompt, there = p.promptOf(d, s)
 		return there && prompt.State == app.PromptOpen
@@ -358,12 +348,12 @@ func (s *waitStep) run(p *play) error {
 // catchUp lets a device see that time has passed: what has expired goes.
 func (p *play) catchUp(d *device) error {
 	d.Wake()
-	err := d.until(p.ctx, onItsWay, func() bool {
+	err := d.until(p.ctx, func() bool {
 		now := p.own.clock.Now().Add(d.ahead())
 		return !slices.ContainsFunc(d.Prompts(), func(prompt app.Prompt) bool {
 			return prompt.State == app.PromptOpen && !now.Before(prompt.Expires)
 		})
-	}, func() error { return nil })
+	})
 	if err != nil {
 		return fmt.Errorf("the device %s keeps a request that has expired", d.name)
 	}
@@ -407,7 +397,7 @@ func (s *awayStep) run(p *play) error {
 	p.quiet()
 	p.own.network.setAway(s.Device, true)
 	d := p.devices[s.Device]
-	return d.until(p.ctx, onItsWay, func() bool { return !d.connected() }, func() error { return nil })
+	return d.until(p.ctx, func() bool { return !d.connected() })
 }
 
 func (s *backStep) run(p *play) error {
@@ -424,7 +414,10 @@ func (p *play) comeBack(d *device, before int64) error {
 		return nil
 	}
 	d.Wake()
-	err := d.until(p.ctx, onItsWay, func() bool { return d.connected() && d.passed.Load() > before }, func() error { return nil })
+	if d.removed.Load() {
+		return p.learnsRemoval(d) // and hangs up
+	}
+	err := d.until(p.ctx, func() bool { return d.connected() && d.passed.Load() > before })
 	if err != nil {
 		return fmt.Errorf("the device %s does not reach the relay again: %w", d.name, err)
 	}
@@ -434,9 +427,9 @@ func (p *play) comeBack(d *device, before int64) error {
 
 // sent waits until the answers that waited in a device have met their fate.
 func (p *play) sent(d *device) error {
-	err := d.until(p.ctx, onItsWay, func() bool {
+	err := d.until(p.ctx, func() bool {
 		return !slices.ContainsFunc(d.Prompts(), func(prompt app.Prompt) bool { return prompt.State == app.PromptSending })
-	}, func() error { return nil })
+	})
 	if err != nil {
 		return fmt.Errorf("the answer of the device %s gets no outcome", d.name)
 	}
@@ -492,7 +485,7 @@ func (p *play) disconnected() error {
 		return err
 	}
 	return p.allDevices(func(d *device) error {
-		return d.until(p.ctx, onItsWay, func() bool { return !d.connected() }, func() error { return nil })
+		return d.until(p.ctx, func() bool { return !d.connected() })
 	})
 }
 
@@ -536,13 +529,19 @@ func (s *revokeStep) run(p *play) error {
 		return err
 	}
 	p.quiet()
-	revoked := p.devices[s.Device]
-	if !revoked.connected() {
+	removed := p.devices[s.Device]
+	removed.removed.Store(true)
+	if !removed.connected() {
 		return nil // it learns it when it is back
 	}
-	err = revoked.until(p.ctx, onItsWay, func() bool { _, enrolled := revoked.account(); return !enrolled }, func() error { return nil })
+	return p.learnsRemoval(removed)
+}
+
+// learnsRemoval waits until a device knows that it is one no longer.
+func (p *play) learnsRemoval(d *device) error {
+	err := d.until(p.ctx, func() bool { _, enrolled := d.account(); return !enrolled })
 	if err != nil {
-		return fmt.Errorf("the device %s is not told that it was removed", s.Device)
+		return fmt.Errorf("the device %s is not told that it was removed", d.name)
 	}
 	return nil
 }
