@@ -21,6 +21,7 @@ type change struct {
 	account account
 	settled bool // this change made the transition
 	locked  bool // this change locked push
+	opened  bool // this change lifted push's lock
 }
 
 // change loads a challenge with its account, lets f change them, writes them,
@@ -82,11 +83,40 @@ func (s *Service) settle(tx store.Tx, c *change, state State, reason string) err
 	if r.Enrolment != "" {
 		return s.settleEnrolment(tx, c)
 	}
+	before := c.account
 	s.count(c)
+	if err := s.auditLocks(tx, before, c); err != nil {
+		return err
+	}
 	return s.Audit.Append(tx, audit.Event{
 		Kind: audit.KindChallengeSettled, User: r.User, Client: r.Client, Device: string(r.Device), Challenge: r.ID,
 		Source: r.Source, Scenario: string(r.Scenario), Experience: string(r.Experience), State: string(state), Reason: reason,
 	})
+}
+
+// auditLocks records what a transition locked, lifted and blocked.
+func (s *Service) auditLocks(tx store.Tx, before account, c *change) error {
+	r, after := c.record, c.account
+	c.locked = before.PushLocked.IsZero() && !after.PushLocked.IsZero()
+	c.opened = !before.PushLocked.IsZero() && after.PushLocked.IsZero()
+	for _, event := range []struct {
+		happened bool
+		kind     string
+	}{
+		{c.locked, audit.KindPushLocked},
+		{c.opened, audit.KindPushUnlocked},
+		{!before.TOTPLocked.IsZero() && after.TOTPLocked.IsZero(), audit.KindCodeUnlocked},
+		{r.Reason == message.ReasonReported, audit.KindSourceBlocked},
+	} {
+		if !event.happened {
+			continue
+		}
+		err := s.Audit.Append(tx, audit.Event{Kind: event.kind, User: r.User, Challenge: r.ID, Source: r.Source})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // count applies a transition to the user's counters.
@@ -113,7 +143,6 @@ func (s *Service) count(c *change) {
 	case r.Reason == message.ReasonNumberMismatch:
 		if a.WrongNumbers++; a.WrongNumbers >= s.Limits.WrongNumbers && a.PushLocked.IsZero() {
 			a.PushLocked = now
-			c.locked = true
 		}
 	case r.Reason == message.ReasonReported:
 		a.block(r.Source, now.Add(s.Limits.ReportBlock), now)
@@ -150,6 +179,9 @@ func (s *Service) tell(ctx context.Context, c change) {
 	if c.locked {
 		s.Logger.WarnContext(ctx, "push locked after wrong numbers", "user", r.User)
 		s.notifyUser(ctx, r.User, message.NoticeLocked, "")
+	}
+	if c.opened {
+		s.notifyUser(ctx, r.User, message.NoticeUnlocked, "")
 	}
 	if r.Enrolment != "" && r.State == Approved {
 		s.notifyUser(ctx, r.User, message.NoticeDeviceAdded, r.DeviceName)
@@ -189,7 +221,7 @@ func (s *Service) Answer(ctx context.Context, device identity.Thumbprint, answer
 			// It expired on arrival: no receipt of a decision that did not count.
 			c.record.Device, c.record.Answer, c.record.Receipt = "", "", ""
 		}
-		return s.settleByDevice(tx, c, state, reason)
+		return s.settle(tx, c, state, reason)
 	})
 	if err != nil {
 		return err
@@ -223,18 +255,6 @@ func (s *Service) userGone(tx store.Tx, c *change) (bool, error) {
 		return true, nil
 	}
 	return user.Disabled, err
-}
-
-func (s *Service) settleByDevice(tx store.Tx, c *change, state State, reason string) error {
-	if err := s.settle(tx, c, state, reason); err != nil {
-		return err
-	}
-	if c.locked {
-		return s.Audit.Append(tx, audit.Event{
-			Kind: audit.KindPushLocked, User: c.record.User, Challenge: c.record.ID, Source: c.record.Source,
-		})
-	}
-	return nil
 }
 
 // judge turns an answer into a transition. Everything that is not a right
