@@ -37,9 +37,9 @@ type targetView struct {
 // Everyone reports whether the target is all users.
 func (t targetView) Everyone() bool { return t.ID == policy.AllUsers }
 
-// Query names the target in a page's address.
-func (t targetView) Query() string {
-	return url.Values{"type": {string(t.Type)}, "id": {t.ID}}.Encode()
+// Configure is the address of the target's Configure page.
+func (t targetView) Configure() string {
+	return methodPath + "/configure?" + url.Values{"type": {string(t.Type)}, "id": {t.ID}}.Encode()
 }
 
 // methodView is the data of admin-method.html.

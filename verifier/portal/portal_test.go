@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"strings"
@@ -67,12 +68,20 @@ func newSite(t *testing.T) *site {
 		}
 	})
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `<p data-state="sign-in">`) })
-	jar, err := cookiejar.New(nil)
-	s.Check(err)
 	s.client = s.server.Client()
-	s.client.Jar = jar
+	s.client.Jar = s.jar()
 	return s
 }
+
+// jar is the memory of a new browser.
+func (s *site) jar() http.CookieJar {
+	s.t.Helper()
+	jar, err := cookiejar.New(nil)
+	s.Check(err)
+	return jar
+}
+
+func address(text string) netip.Addr { return netip.MustParseAddr(text) }
 
 // as signs a user in.
 func (s *site) as(u directory.User) directory.User {
@@ -105,6 +114,11 @@ func (s *site) send(method, path string, values url.Values, origin string) shown
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.Header.Set("Sec-Fetch-Site", origin)
 	}
+	return s.do(r)
+}
+
+func (s *site) do(r *http.Request) shown {
+	s.t.Helper()
 	res, err := s.client.Do(r)
 	s.Check(err)
 	defer res.Body.Close()
@@ -292,9 +306,7 @@ func TestADisabledUserIsSignedOut(t *testing.T) {
 	s := newSite(t)
 	zoe := s.as(directory.User{Name: "zoe", Admin: true})
 	theirs := s.client.Jar
-	jar, err := cookiejar.New(nil)
-	s.Check(err)
-	s.client.Jar = jar
+	s.client.Jar = s.jar()
 	s.asAdmin()
 	path := "/admin/users/" + zoe.ID
 	s.save(path, path, "name", "zoe", "disabled", "on").want(http.StatusOK, "admin-user")
