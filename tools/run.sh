@@ -25,7 +25,7 @@ stop() {
 	wait
 }
 trap stop EXIT
-trap 'stop; exit 130' INT TERM
+trap 'stop; exit 0' INT TERM # to be ended is no error
 
 die() {
 	echo "make run: $*" >&2
