@@ -137,11 +137,18 @@ func (u *UI) confirmKeys(in app.Input) {
 	})
 }
 
+// add adds accounts. A second press while that is under way adds them no second
+// time.
 func (u *UI) add(additions []app.Addition) {
+	if u.codes.adding {
+		return
+	}
+	u.codes.adding = true
 	u.task(func(ctx context.Context) error {
 		_, err := u.core.Add(ctx, additions...)
 		return err
 	}, func(err error) {
+		u.codes.adding = false
 		if err != nil {
 			u.fail("add.failed", err)
 			return

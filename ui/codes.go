@@ -20,6 +20,7 @@ type args = i18n.Args
 // codesState is what the list of accounts remembers while other pages stand
 // over it.
 type codesState struct {
+	adding       bool // accounts are being added
 	query, group string
 	accounts     []app.Account
 	deck         *kit.Deck
