@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"image"
 	"image/color"
@@ -133,7 +134,9 @@ func (h *home) start(s *screen, args ...string) *app {
 
 // tool runs an X program on the app's screen.
 func (a *app) tool(program string, args ...string) (string, error) {
-	cmd := exec.CommandContext(a.t.Context(), program, args...)
+	ctx, cancel := context.WithTimeout(a.t.Context(), 15*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = append(os.Environ(), "DISPLAY="+a.screen.display)
 	var out, errors bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errors
@@ -164,7 +167,9 @@ func (a *app) look() image.Image {
 
 // save keeps a picture of a window.
 func (a *app) save(path, window string) error {
-	cmd := exec.Command("import", "-silent", "-window", window, "-define", "png:compression-level=9", path)
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "import", "-silent", "-window", window, "-define", "png:compression-level=9", path)
 	cmd.Env = append(os.Environ(), "DISPLAY="+a.screen.display)
 	return cmd.Run()
 }
@@ -295,7 +300,19 @@ func (a *app) answer(number string) {
 	a.keys(append(strings.Split(number, ""), "Return")...)
 }
 
-// kill ends the app as a crash does.
-func (a *app) kill() {
-	end(a.cmd, syscall.SIGKILL)
+// clipboard waits for a code in the clipboard.
+func (a *app) clipboard() string {
+	a.t.Helper()
+	var text string
+	eventually(a.t, 30*time.Second, "a code is in the clipboard", func() (err error) {
+		text, err = a.tool("xclip", "-selection", "clipboard", "-out")
+		if err == nil && len(text) != 6 {
+			err = fmt.Errorf("%q is no code", text)
+		}
+		return err
+	})
+	return text
 }
+
+// end ends the app; SIGKILL is as a crash does.
+func (a *app) end(signal syscall.Signal) { end(a.cmd, signal) }

@@ -39,6 +39,18 @@ func end(cmd *exec.Cmd, signal syscall.Signal) {
 	sure := time.AfterFunc(15*time.Second, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
 	defer sure.Stop()
 	_ = cmd.Wait() // what it says of the signal is known
+	// The children are not waited for; a new app must not find the old one.
+	deadline := time.NewTimer(15 * time.Second)
+	defer deadline.Stop()
+	ticks := time.NewTicker(pause)
+	defer ticks.Stop()
+	for syscall.Kill(-cmd.Process.Pid, 0) == nil {
+		select {
+		case <-ticks.C:
+		case <-deadline.C:
+			return
+		}
+	}
 }
 
 // server is a countersignd that serves.
