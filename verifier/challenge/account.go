@@ -3,6 +3,8 @@ package challenge
 import (
 	"slices"
 	"time"
+
+	"countersign/verifier/directory"
 )
 
 // Limits bound what may be asked of one user.
@@ -128,8 +130,9 @@ func (l Limits) times(n int) Limits {
 
 // blocked says for how long the source is blocked, zero if it is not.
 func (a account) blocked(source string, now time.Time) time.Duration {
+	network := directory.Network(source)
 	for _, b := range a.Blocks {
-		if b.Source == source && b.Until.After(now) {
+		if directory.Network(b.Source) == network && b.Until.After(now) {
 			return b.Until.Sub(now)
 		}
 	}

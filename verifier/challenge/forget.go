@@ -13,9 +13,11 @@ const (
 	// keepHistory is how long a user's challenges can be read after their end;
 	// the audit log keeps what happened for longer.
 	keepHistory = 90 * 24 * time.Hour
-	// keepOthers is the same for what stands in nobody's history: decoys, which
-	// anybody can have made, and the challenges of enrolments.
-	keepOthers = 7 * 24 * time.Hour
+	// keepEnrolments is the same for the challenges of enrolments: a device that
+	// was away asks how its own ended.
+	keepEnrolments = 7 * 24 * time.Hour
+	// keepDecoys is the same for what is nobody's: anybody can have made them.
+	keepDecoys = 24 * time.Hour
 	// keepSource is the longest window of the start limits.
 	keepSource = 24 * time.Hour
 
@@ -57,8 +59,11 @@ func (f *forgetting) run(ctx context.Context, in store.Store) error {
 // none, however old: it must come to its end first.
 func (s *Service) old(_ store.Tx, _ string, r record) (bool, error) {
 	keep := keepHistory
-	if r.User == "" || r.Enrolment != "" {
-		keep = keepOthers
+	switch {
+	case r.User == "":
+		keep = keepDecoys
+	case r.Enrolment != "":
+		keep = keepEnrolments
 	}
 	return r.State != Pending && s.Now().Sub(r.ExpiresAt) > keep, nil
 }

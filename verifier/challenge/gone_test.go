@@ -3,6 +3,7 @@ package challenge_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 
 	"countersign/message"
@@ -183,5 +184,59 @@ func TestLocksAndBlocksAreAudited(t *testing.T) {
 		if events := audited(t, f, kind, user.ID); len(events) != 1 || events[0].Source != "192.0.2.7" || events[0].Challenge == "" {
 			t.Errorf("%s: %+v", kind, events)
 		}
+	}
+}
+
+// Whoever has one IPv6 line has more addresses than could be blocked one by one.
+func TestAReportBlocksTheWholeLine(t *testing.T) {
+	f := verifiertest.New(t)
+	device := f.Enrolled(f.User("zoe"))
+	from := func(ip string) func(*challenge.Request) {
+		return func(r *challenge.Request) { r.Context.IP = ip }
+	}
+	c := f.MustStart("zoe", from("2001:db8::1"))
+	if err := device.Send(device.Answer(c.ID, "", report)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Start("zoe", from("2001:db8::2")); refusal(t, err).Code != challenge.RefusedBlocked {
+		t.Error(err)
+	}
+	f.MustStart("zoe", from("2001:db8:0:1::1"))
+}
+
+func TestStartsByNameAreCountedByLine(t *testing.T) {
+	limits := challenge.DefaultLimits()
+	limits.Starts5m, limits.PerAddress = 1, 2
+	f := verifiertest.NewWith(t, limits)
+	for i, name := range []string{"ann", "lou", "zoe"} {
+		f.Enrolled(f.User(name))
+		c := f.MustStart(name, byName, func(r *challenge.Request) { r.Context.IP = fmt.Sprintf("2001:db8::%d", i+1) })
+		if asked := c.User != ""; asked != (i < 2) {
+			t.Errorf("start %d from one line: asked %v", i+1, asked)
+		}
+	}
+}
+
+// What a decoy writes to take as long as the real thing is nobody's standing.
+func TestADecoyIsHeldByNothing(t *testing.T) {
+	limits := challenge.DefaultLimits()
+	limits.WrongNumbers = 1
+	f := verifiertest.NewWith(t, limits)
+	user := f.User("zoe")
+	device := f.Enrolled(user)
+	c := f.MustStart("zoe")
+	if err := device.Send(device.Answer(c.ID, other(c.Number))); err != nil {
+		t.Fatal(err)
+	}
+	f.MustStart("zoe", byName)
+	err := f.Store.View(t.Context(), func(tx store.Tx) error {
+		held, err := f.Challenges.Held(tx, 10)
+		if len(held) != 1 || held[0].User != user.ID {
+			t.Errorf("held: %+v", held)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

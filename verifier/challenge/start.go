@@ -318,7 +318,8 @@ func (s *Service) admitBudget(tx store.Tx, st *starting) error {
 	mine := &st.account.Push
 	if st.record.Open {
 		mine = &st.account.Open
-		shared, err := sources.Get(tx, st.record.Source)
+		network := directory.Network(st.record.Source)
+		shared, err := sources.Get(tx, network)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
@@ -327,7 +328,7 @@ func (s *Service) admitBudget(tx store.Tx, st *starting) error {
 			return &Refusal{Code: RefusedLimit, RetryAfter: wait}
 		}
 		shared.start(now)
-		if err := sources.Put(tx, st.record.Source, shared); err != nil {
+		if err := sources.Put(tx, network, shared); err != nil {
 			return err
 		}
 	}

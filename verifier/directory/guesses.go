@@ -76,7 +76,7 @@ func digest(s string) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-func guessKey(name, source string) string { return name + "/" + digest(source) }
+func guessKey(name, source string) string { return name + "/" + digest(Network(source)) }
 
 // countGuess counts a guess before it is made, and says which in a row at the
 // name it is; or refuses it. The refusal is not the error: the transaction

@@ -209,7 +209,7 @@ func (web *Web) byName(w http.ResponseWriter, r *http.Request, title string, f s
 		return web.showForm(w, r, http.StatusBadRequest, title, f)
 	}
 	f.Name = typed
-	if wait, ok := web.names.allow(web.source(r)); !ok {
+	if wait, ok := web.names.allow(directory.Network(web.source(r))); !ok {
 		w.Header().Set("Retry-After", rest.RetrySeconds(wait))
 		f.Error = &formError{Key: "signin.backoff", Wait: web.wait(r, wait)}
 		return web.showForm(w, r, http.StatusTooManyRequests, title, f)
