@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,6 +31,7 @@ const (
 var (
 	ErrNoBackups          = errors.New("automatic backups do not exist here")
 	ErrNoBackupPassphrase = errors.New("set a passphrase for the backups first")
+	ErrNoBackupFolder     = errors.New("choose a folder for the backups first")
 )
 
 // BackupPlace opens a folder of the user's choice; backup.Dir does on desktops.
@@ -36,9 +39,10 @@ type BackupPlace func(folder string) backup.Folder
 
 // BackupState is how the automatic backups are doing.
 type BackupState struct {
-	Folder string    // "" is none
-	Last   time.Time // since the app was started; zero: none yet
-	Err    error     // of the latest try
+	Possible bool      // there are folders on this platform
+	Folder   string    // "" is none
+	Last     time.Time // since the app was started; zero: none yet
+	Err      error     // of the latest try
 }
 
 // backups is what the app knows of them. Under App.mu.
@@ -95,7 +99,7 @@ func (a *App) SetBackup(ctx context.Context, folder, passphrase string) error {
 func (a *App) BackupState() BackupState {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return BackupState{Folder: a.settings.BackupFolder, Last: a.backups.last, Err: a.backups.err}
+	return BackupState{Possible: a.cfg.Backups != nil, Folder: a.settings.BackupFolder, Last: a.backups.last, Err: a.backups.err}
 }
 
 // backupSoon notes that something changed.
@@ -132,10 +136,7 @@ func (a *App) backupIfDue(ctx context.Context, work *sync.WaitGroup) {
 	a.backups.running, a.backups.due = true, time.Time{}
 	a.mu.Unlock()
 	work.Go(func() {
-		passphrase, err := a.backupPassphrase(ctx)
-		if err == nil {
-			err = a.writeBackup(ctx, folder, passphrase)
-		}
+		err := a.backUp(ctx, folder)
 		a.mu.Lock()
 		a.backups.running, a.backups.err = false, err
 		if err != nil && a.backups.due.IsZero() {
@@ -148,6 +149,70 @@ func (a *App) backupIfDue(ctx context.Context, work *sync.WaitGroup) {
 		a.wake()
 		a.emit(SettingsChanged, "")
 	})
+}
+
+// backUp makes a version under the passphrase that SetBackup stored.
+func (a *App) backUp(ctx context.Context, folder string) error {
+	passphrase, err := a.backupPassphrase(ctx)
+	if err != nil {
+		return err
+	}
+	return a.writeBackup(ctx, folder, passphrase)
+}
+
+// BackupNow makes a backup at once, whatever is due.
+func (a *App) BackupNow(ctx context.Context) error {
+	folder := a.Settings().BackupFolder
+	if folder == "" {
+		return ErrNoBackupFolder
+	}
+	return a.backUp(ctx, folder)
+}
+
+// BackupVersions lists the backups in the folder, the newest first. They may be
+// another device's: a folder can be shared.
+func (a *App) BackupVersions(ctx context.Context) ([]backup.Version, error) {
+	folder := a.Settings().BackupFolder
+	if folder == "" {
+		return nil, ErrNoBackupFolder
+	}
+	if a.cfg.Backups == nil {
+		return nil, ErrNoBackups
+	}
+	found, err := a.versions(folder).List(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("listing the backups: %w", err)
+	}
+	return found, nil
+}
+
+// ReadBackup gives the content of a backup that BackupVersions listed, still
+// encrypted: it is restored as any other file is imported, with its preview.
+func (a *App) ReadBackup(ctx context.Context, name string) ([]byte, error) {
+	found, err := a.BackupVersions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(found, func(v backup.Version) bool { return v.Name == name }) { // no way out of the folder
+		return nil, fmt.Errorf("reading the backup %q: %w", name, fs.ErrNotExist)
+	}
+	f, err := a.cfg.Backups(a.Settings().BackupFolder).Open(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("opening the backup: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, transfer.MaxFileBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading the backup: %w", err)
+	}
+	if len(data) > transfer.MaxFileBytes {
+		return nil, transfer.ErrTooLarge
+	}
+	return data, nil
+}
+
+func (a *App) versions(folder string) backup.Versions {
+	return backup.Versions{Folder: a.cfg.Backups(folder), Prefix: backupPrefix, Keep: a.Settings().BackupKeep, Now: a.now}
 }
 
 func (a *App) backupPassphrase(ctx context.Context) (string, error) {
@@ -175,8 +240,7 @@ func (a *App) writeBackup(ctx context.Context, folder, passphrase string) error 
 	if err != nil {
 		return err
 	}
-	versions := backup.Versions{Folder: a.cfg.Backups(folder), Prefix: backupPrefix, Keep: a.Settings().BackupKeep, Now: a.now}
-	version, err := versions.Write(ctx, func(w io.Writer) error {
+	version, err := a.versions(folder).Write(ctx, func(w io.Writer) error {
 		return a.encrypt(ctx, w, entries, passphrase, a.now())
 	})
 	if err != nil {

@@ -166,3 +166,37 @@ func TestBackupsFollowChanges(t *testing.T) {
 		}
 	})
 }
+
+func TestBackupsAreListedAndReadByNameOnly(t *testing.T) {
+	d, folder := withBackups(t)
+	d.encrypt = func(_ context.Context, dst io.Writer, entries []transfer.Entry, _ string, _ time.Time) error {
+		_, err := fmt.Fprintln(dst, len(entries))
+		return err
+	}
+	d.open(t)
+	if err := d.BackupNow(t.Context()); !errors.Is(err, ErrNoBackupFolder) {
+		t.Errorf("a backup without a folder: %v", err)
+	}
+	if err := d.SetBackup(t.Context(), "/media/stick", "correct horse"); err != nil {
+		t.Fatal(err)
+	}
+	began := d.now()
+	d.now = func() time.Time { return began.Add(time.Hour) }
+	mustAdd(t, d, totpKey("GitHub", "alex"))
+	if err := d.BackupNow(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	folder.files["diary.txt"] = []byte("not for this app")
+	versions, err := d.BackupVersions(t.Context())
+	if err != nil || len(versions) != 2 || !versions[0].Time.After(versions[1].Time) {
+		t.Fatalf("%v, %v", versions, err)
+	}
+	for i, want := range []string{"1\n", "0\n"} {
+		if got, err := d.ReadBackup(t.Context(), versions[i].Name); err != nil || string(got) != want {
+			t.Errorf("version %d: %q, %v", i, got, err)
+		}
+	}
+	if _, err := d.ReadBackup(t.Context(), "diary.txt"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a file that is no backup was read: %v", err)
+	}
+}

@@ -111,7 +111,7 @@ func openAndOTP(r *run, data []byte, password string) ([]byte, error) {
 		return nil, err
 	}
 	if !ok {
-		return nil, fmt.Errorf("%w: type it again; if it is right, the file is damaged or not andOTP's", ErrWrongPassword)
+		return nil, fmt.Errorf("%w: type it again; %w or not andOTP's", ErrWrongPassword, ErrOrDamaged)
 	}
 	return plain, nil
 }

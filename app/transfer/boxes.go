@@ -12,7 +12,7 @@ import (
 // errBoxClosed is the error of a box that does not open, for formats that have
 // no way to tell a wrong password from a changed file.
 func errBoxClosed() error {
-	return fmt.Errorf("%w: type it again; if it is right, the file is damaged", ErrWrongPassword)
+	return fmt.Errorf("%w: type it again; %w", ErrWrongPassword, ErrOrDamaged)
 }
 
 // openGCM opens AES-256-GCM. ok is false if the tag does not fit; an error

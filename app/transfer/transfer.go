@@ -15,11 +15,13 @@ var (
 	ErrPasswordNeeded = errors.New("a password is needed")
 	ErrWrongPassword  = errors.New("the password does not open the file")
 	ErrDamaged        = errors.New("the file is damaged")
-	ErrRestricted     = errors.New("the export is bound to the account it came from")
-	ErrTooLarge       = errors.New("the file is too large")
-	ErrTooCostly      = errors.New("the file asks for more work than any app sets")
-	ErrIncomplete     = errors.New("parts of the export are missing")
-	ErrEmpty          = errors.New("the file holds no accounts")
+	// ErrOrDamaged goes with ErrWrongPassword where the format cannot tell.
+	ErrOrDamaged  = errors.New("if it is right, the file is damaged")
+	ErrRestricted = errors.New("the export is bound to the account it came from")
+	ErrTooLarge   = errors.New("the file is too large")
+	ErrTooCostly  = errors.New("the file asks for more work than any app sets")
+	ErrIncomplete = errors.New("parts of the export are missing")
+	ErrEmpty      = errors.New("the file holds no accounts")
 )
 
 // Format names the app and the shape of an export.
