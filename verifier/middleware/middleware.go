@@ -98,14 +98,18 @@ func (m *Middleware) Wrap(next http.Handler, o Options) http.Handler {
 			m.running.Dec()
 			m.observe(recorder, r, start)
 		}()
-		// The write deadline of the connection: a reader that takes nothing must
-		// not hold the handler longer than its time.
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(o.Timeout + writeSlack))
+		// The deadlines of the connection: who takes nothing of the answer, or
+		// sends a body an octet a minute, must not hold the handler for longer
+		// than its time. Both come after the handler's own end: a read deadline
+		// that passes while it waits would count as a client that has gone.
+		connection := http.NewResponseController(w)
+		_ = connection.SetWriteDeadline(time.Now().Add(o.Timeout + slack))
+		_ = connection.SetReadDeadline(time.Now().Add(o.Timeout + slack))
 		m.guard(recorder, r, next, o)
 	})
 }
 
-const writeSlack = 10 * time.Second
+const slack = 10 * time.Second
 
 func (m *Middleware) headers(h http.Header, id string, o Options) {
 	h.Set("Request-Id", id)

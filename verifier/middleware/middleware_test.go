@@ -136,3 +136,24 @@ func TestBrowsersStayWithTLS(t *testing.T) {
 		}
 	}
 }
+
+// timed is an answer that remembers its connection's deadlines.
+type timed struct {
+	*httptest.ResponseRecorder
+	read, write time.Time
+}
+
+func (w *timed) SetReadDeadline(t time.Time) error  { w.read = t; return nil }
+func (w *timed) SetWriteDeadline(t time.Time) error { w.write = t; return nil }
+
+func TestASlowClientIsCutOffAfterTheHandlersTime(t *testing.T) {
+	h, _, _ := wrap(t, false, func(http.ResponseWriter, *http.Request) {})
+	w := &timed{ResponseRecorder: httptest.NewRecorder()}
+	started := time.Now()
+	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/things/1", nil))
+	for name, deadline := range map[string]time.Time{"reading": w.read, "writing": w.write} {
+		if after := deadline.Sub(started); after < time.Minute || after > 2*time.Minute {
+			t.Errorf("%s ends after %s, with a minute for the handler", name, after)
+		}
+	}
+}
