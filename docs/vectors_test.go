@@ -6,6 +6,8 @@ import (
 	"crypto/elliptic"
 	"crypto/x509"
 	"encoding/base32"
+	"os/exec"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"strings"
@@ -148,6 +150,23 @@ func TestTheVectorsDerivationsHold(t *testing.T) {
 	who, _, err := transport.VerifyToken(auth.(transport.Auth).Token, hello.(transport.Hello))
 	if err != nil || who != v.key(t, "device signing").Thumbprint() {
 		t.Errorf("auth token: %v", err)
+	}
+}
+
+// TestAnotherLanguageReadsTheVectors runs an implementation that shares no code
+// with this one.
+func TestAnotherLanguageReadsTheVectors(t *testing.T) {
+	node, err := exec.LookPath("node")
+	if err != nil {
+		t.Fatalf("%v (on Debian: apt-get install nodejs, or make deps)", err)
+	}
+	script := filepath.Join("testdata", "vectors.mjs")
+	out, err := exec.CommandContext(t.Context(), node, script, "protocol-vectors.json").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if opened := strings.Count(string(out), "opened "); opened != len(readVectors(t).Messages) || !strings.Contains(string(out), "derived") {
+		t.Errorf("it opened %d messages:\n%s", opened, out)
 	}
 }
 
