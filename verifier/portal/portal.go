@@ -381,6 +381,7 @@ func navigation(r *http.Request, who admin) []page.Item {
 	}{
 		{"/admin", "admin.overview", ReadLog},
 		{"/admin/users", "admin.users", ReadUsers},
+		{"/admin/devices", "admin.devices", ReadUsers},
 		{"/admin/groups", "admin.groups", ReadGroups},
 		{"/admin/clients", "admin.clients", ReadClients},
 		{"/admin/security/authentication-methods", "admin.policy", ReadPolicy},

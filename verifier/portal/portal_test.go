@@ -61,12 +61,7 @@ func newSite(t *testing.T) *site {
 	})
 	s.Check(err)
 	p.Mount(mux)
-	mux.HandleFunc("POST /test/session", func(w http.ResponseWriter, r *http.Request) {
-		_, err := s.sessions.Begin(w, r, s.next)
-		if err != nil {
-			t.Error(err)
-		}
-	})
+	mux.HandleFunc("POST /test/session", s.beginSession)
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `<p data-state="sign-in">`) })
 	s.client = s.server.Client()
 	s.client.Jar = s.jar()
@@ -83,12 +78,19 @@ func (s *site) jar() http.CookieJar {
 
 func address(text string) netip.Addr { return netip.MustParseAddr(text) }
 
+// beginSession is POST /test/session.
+func (s *site) beginSession(w http.ResponseWriter, r *http.Request) {
+	if _, err := s.sessions.Begin(w, r, s.next); err != nil {
+		s.t.Error(err)
+	}
+}
+
 // as signs a user in.
 func (s *site) as(u directory.User) directory.User {
 	s.t.Helper()
 	u = s.User(u)
 	s.Device(u)
-	s.next = session.Session{User: u.ID, Name: u.Name, Stage: session.SignedIn, ApprovedAt: s.Clock.Now()}
+	s.next = session.Session{User: u.ID, Name: u.Name, Stage: session.SignedIn, ApprovedAt: s.sessions.Now()}
 	s.post("/test/session")
 	return u
 }
