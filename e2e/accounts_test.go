@@ -45,7 +45,6 @@ func TestSignInWithoutKeyring(t *testing.T) {
 
 	a = h.start(x)
 	a.unlock()
-	a.uncovered()
 	p := open(t, s.url, look{}).signIn(demoUser, s.password)
 	a.answer(p.number())
 	p.shows("account")
@@ -124,7 +123,7 @@ func (a *app) opened() {
 // TestCodesOutliveAKill: accounts that were added are there after a crash, and
 // their codes are what another program computes.
 func TestCodesOutliveAKill(t *testing.T) {
-	h, x := newHome(t, true, "FYNE_THEME=light"), newScreen(t)
+	h, x := newHome(t, true), newScreen(t)
 	a := h.start(x, strings.Join(links, "\n"))
 	h.add(a, len(links))
 	a.picture(picture(t, "codes.png"))
@@ -141,7 +140,7 @@ func TestCodesOutliveAKill(t *testing.T) {
 	a.picture(picture(t, "codes-phone-dark.png"))
 	a.end(syscall.SIGKILL)
 
-	h.env = []string{"FYNE_THEME=light"}
+	h.env = nil
 	a = h.start(x, "--layout", "phone")
 	a.opened()
 	a.picture(picture(t, "codes-phone.png"))

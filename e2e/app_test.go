@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
@@ -46,7 +47,6 @@ type app struct {
 	cmd    *exec.Cmd
 	log    string // the file of what it writes
 	window string
-	ground color.Color // of the window's corner while nothing covers it
 }
 
 // home is a folder with what a person's session has: the app's data, and in the
@@ -54,13 +54,13 @@ type app struct {
 type home struct {
 	t    *testing.T
 	dir  string
-	env  []string
-	keys bool // there is a keyring
+	env  []string // over the usual
+	keys bool     // there is a keyring
 }
 
-func newHome(t *testing.T, keys bool, env ...string) *home {
+func newHome(t *testing.T, keys bool) *home {
 	t.Helper()
-	h := &home{t: t, dir: t.TempDir(), env: env, keys: keys}
+	h := &home{t: t, dir: t.TempDir(), keys: keys}
 	for name, content := range map[string]string{"bus.conf": busConfig, "password": "keyring password"} {
 		if err := os.WriteFile(filepath.Join(h.dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
@@ -108,7 +108,7 @@ func (h *home) start(s *screen, args ...string) *app {
 	// The environment is made here, so that no keyring or setting of the person
 	// who runs the tests is reached.
 	a.cmd.Env = append([]string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + h.dir, "XDG_RUNTIME_DIR=" + filepath.Join(h.dir, "run"), "LANG=C.UTF-8",
+		"PATH=" + os.Getenv("PATH"), "HOME=" + h.dir, "XDG_RUNTIME_DIR=" + filepath.Join(h.dir, "run"), "LANG=C.UTF-8", "FYNE_THEME=light",
 		"DBUS_SESSION_BUS_ADDRESS=unix:path=" + filepath.Join(h.dir, "no-bus"), "DISPLAY=" + s.display,
 	}, h.env...)
 	log, err := os.Create(a.log)
@@ -138,10 +138,10 @@ func (a *app) tool(program string, args ...string) (string, error) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = append(os.Environ(), "DISPLAY="+a.screen.display)
-	var out, errors bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errors
+	var out, said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &said
 	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("%s %v: %w: %s", program, args, err, errors.String())
+		return "", fmt.Errorf("%s %v: %w: %s", program, args, err, said.String())
 	}
 	return out.String(), nil
 }
@@ -259,24 +259,25 @@ func (a *app) logs(text string) {
 	})
 }
 
-// corner is the colour of the window where no screen draws. A prompt darkens it.
+// corner is the colour of the window where no screen draws.
 func (a *app) corner() color.Color {
 	a.t.Helper()
 	return a.look().At(3, 3)
 }
 
-// uncovered remembers how the window looks while there is no prompt.
-func (a *app) uncovered() {
+// covered tells whether a prompt covers the window: it darkens all around it.
+// The tests that ask have the light look.
+func (a *app) covered() bool {
 	a.t.Helper()
-	a.ground = a.settle().At(3, 3)
+	return color.GrayModel.Convert(a.corner()).(color.Gray).Y < 160
 }
 
 // prompted waits for a prompt on the screen.
 func (a *app) prompted() {
 	a.t.Helper()
 	eventually(a.t, time.Minute, "a prompt is on the screen", func() error {
-		if a.corner() == a.ground {
-			return fmt.Errorf("nothing covers the window")
+		if !a.covered() {
+			return errors.New("nothing covers the window")
 		}
 		return nil
 	})
@@ -286,8 +287,21 @@ func (a *app) prompted() {
 func (a *app) unprompted() {
 	a.t.Helper()
 	eventually(a.t, time.Minute, "the prompt is gone", func() error {
-		if c := a.corner(); c != a.ground {
-			return fmt.Errorf("the corner is %v and not %v", c, a.ground)
+		if a.covered() {
+			return errors.New("the window is covered")
+		}
+		return nil
+	})
+}
+
+// unsaid waits until no message stands at the window's foot.
+func (a *app) unsaid() {
+	a.t.Helper()
+	eventually(a.t, 30*time.Second, "the message at the foot is gone", func() error {
+		now := a.look()
+		foot := now.Bounds().Max.Sub(image.Pt(now.Bounds().Dx()/2, 46))
+		if c, ground := now.At(foot.X, foot.Y), now.At(now.Bounds().Max.X-12, foot.Y); c != ground {
+			return fmt.Errorf("%v is not %v", c, ground)
 		}
 		return nil
 	})

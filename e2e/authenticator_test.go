@@ -9,7 +9,6 @@ import (
 // enrol hands the app a link, confirms, and types the number.
 func enrol(t *testing.T, e *enrolment, a *app) {
 	t.Helper()
-	a.uncovered()
 	number := make(chan string, 1)
 	go func() {
 		for line := range e.lines {
@@ -54,7 +53,8 @@ func TestSignInWithTheApp(t *testing.T) {
 	e := s.enrolment(demoUser, "--totp")
 	a := newHome(t, true).start(newScreen(t), "--enrol", e.link)
 	enrol(t, e, a)
-	p := open(t, s.url, look{width: 900, height: 760})
+	a.unsaid()
+	p := open(t, s.url, look{width: 900, height: 640})
 
 	// Approved.
 	p.signIn(demoUser, s.password)
