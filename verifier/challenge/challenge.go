@@ -8,6 +8,11 @@
 // in one transaction with the comparison of the number, the counters and the
 // audit record, so that neither a race nor a crash can settle twice. Every
 // error denies.
+//
+// Policy is asked once, at the start, and what it says is pinned in the record:
+// mode, oldest app, user verification. A change of policy holds from the next
+// start on, so two minutes later for everybody. Who may answer is not pinned:
+// user and device are looked at again in the transaction that settles.
 package challenge
 
 import (

@@ -131,6 +131,19 @@ func TestRefusedStartsAreAudited(t *testing.T) {
 
 func byName(r *challenge.Request) { r.Scenario, r.Decoy = policy.ScenarioPhoneSignIn, true }
 
+func TestEveryDecoyIsAudited(t *testing.T) {
+	f := verifiertest.New(t)
+	known := f.User("zoe") // without a device
+	f.MustStart("zoe", byName)
+	f.MustStart("nobody", byName)
+	for _, user := range []string{known.ID, "-"} {
+		events := audited(t, f, audit.KindChallengeRefused, user)
+		if len(events) != 1 || events[0].Reason != string(policy.ReasonMethodNotRegistered) {
+			t.Errorf("of %s: %+v", user, events)
+		}
+	}
+}
+
 // A start by name that is over its limit ends what had expired before it: whoever
 // waits for that must be told, although the page sees a decoy.
 func TestADecoyTellsOfWhatItEnded(t *testing.T) {

@@ -65,17 +65,17 @@ func (s *Service) Start(ctx context.Context, req Request) (Challenge, error) {
 // behind: starts that come in spite of a limit are what an attack looks like.
 func (s *Service) refuse(ctx context.Context, r record, refusal *Refusal) error {
 	s.refused.WithLabelValues(refusal.Code).Inc()
-	err := s.Store.Update(ctx, func(tx store.Tx) error { return s.auditRefusal(tx, r, refusal) })
+	err := s.Store.Update(ctx, func(tx store.Tx) error { return s.auditRefusal(tx, r, refusal.Code) })
 	if err != nil {
 		return fmt.Errorf("challenge: recording a refused start: %w", err)
 	}
 	return refusal
 }
 
-func (s *Service) auditRefusal(tx store.Tx, r record, refusal *Refusal) error {
+func (s *Service) auditRefusal(tx store.Tx, r record, reason string) error {
 	return s.Audit.Append(tx, audit.Event{
-		Kind: audit.KindChallengeRefused, User: r.User, Client: r.Client, Source: r.Source,
-		Scenario: string(r.Scenario), Experience: string(r.Experience), Reason: refusal.Code,
+		Kind: audit.KindChallengeRefused, User: cmp.Or(r.User, nobody), Client: r.Client, Source: r.Source,
+		Scenario: string(r.Scenario), Experience: string(r.Experience), Reason: reason,
 	})
 }
 
@@ -131,9 +131,10 @@ func (s *Service) start(tx store.Tx, req Request) (starting, error) {
 		st.record.Event = *decision.Event
 	}
 	err = s.admit(tx, &st)
-	if errors.As(err, &st.refusal) && req.Decoy {
-		// The page must not tell; the log does.
-		err = s.auditRefusal(tx, st.record, st.refusal)
+	if reason := st.hidden(req, err); reason != "" {
+		// The page must not tell; the log does, of every name alike: what is
+		// written takes its time, too.
+		err = s.auditRefusal(tx, st.record, reason)
 		st.record.Experience = policy.None
 	}
 	if err != nil {
@@ -145,6 +146,19 @@ func (s *Service) start(tx store.Tx, req Request) (starting, error) {
 		}
 	}
 	return st, s.keep(tx, &st)
+}
+
+// hidden says why a start is refused behind a decoy, or is empty where it is not.
+func (st *starting) hidden(req Request, err error) string {
+	switch {
+	case !req.Decoy:
+		return ""
+	case errors.As(err, &st.refusal):
+		return st.refusal.Code
+	case err == nil && st.record.Experience == policy.None:
+		return st.record.Reason
+	}
+	return ""
 }
 
 // prepare reads who is asked, and begins the record.
