@@ -2,6 +2,7 @@ package challenge_test
 
 import (
 	"testing"
+	"time"
 
 	"countersign/message"
 	"countersign/verifier/challenge"
@@ -36,6 +37,6 @@ func TestALocationIsNewUntilASignInFromItIsApproved(t *testing.T) {
 		if err := device.Send(answer); err != nil {
 			t.Fatal(err)
 		}
-		f.Clock.Move(6 * 60 * 1e9) // past the limit of starts
+		f.Clock.Move(6 * time.Minute) // past the limit of starts
 	}
 }
