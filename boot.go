@@ -73,7 +73,7 @@ func (b *boot) StartSealed(ctx context.Context, passphrase string) (ui.Core, err
 
 // open makes the app and lets it run until ctx ends.
 func (b *boot) open(ctx context.Context, store keyring.Store) (ui.Core, error) {
-	a, err := app.New(app.Config{Store: files(b.data), Keyring: store, Device: b.device, Logger: b.log, Desktop: b.desktop})
+	a, err := app.New(app.Config{Store: files(b.data), Keyring: store, Device: b.device, Logger: b.log, Desktop: b.desktop, Backups: backups()})
 	if err != nil {
 		return nil, err
 	}

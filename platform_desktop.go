@@ -14,6 +14,9 @@ import (
 	"time"
 
 	"github.com/kbinani/screenshot"
+
+	"countersign/app"
+	"countersign/crypto/backup"
 )
 
 // capture takes a picture of every screen, to find QR codes in them.
@@ -29,6 +32,11 @@ func capture() func() ([]image.Image, error) {
 		}
 		return pictures, nil
 	}
+}
+
+// backups go to any folder that the user names.
+func backups() app.BackupPlace {
+	return func(folder string) backup.Folder { return backup.Dir(folder) }
 }
 
 // clipboardTime bounds a call of a clipboard tool.

@@ -19,6 +19,7 @@ import (
 	"fyne.io/fyne/v2"
 
 	"countersign/app"
+	"countersign/crypto/backup"
 	"countersign/crypto/otp"
 	"countersign/ui/i18n"
 )
@@ -61,6 +62,12 @@ type Core interface {
 	Reader() Reader
 	Confirm(ctx context.Context, e *app.Enrolment, name string) (app.Account, error)
 	SignIn(ctx context.Context, account, password string) (Broker, error)
+
+	SetBackup(ctx context.Context, folder, passphrase string) error
+	BackupState() app.BackupState
+	BackupNow(ctx context.Context) error
+	BackupVersions(ctx context.Context) ([]backup.Version, error)
+	ReadBackup(ctx context.Context, name string) ([]byte, error)
 
 	Settings() app.Settings
 	UpdateSettings(ctx context.Context, change func(*app.Settings)) error

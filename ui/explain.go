@@ -2,10 +2,12 @@ package ui
 
 import (
 	"errors"
+	"io/fs"
 	"log/slog"
 
 	"countersign/app"
 	"countersign/app/transfer"
+	"countersign/crypto/backup"
 	"countersign/ui/qr"
 )
 
@@ -48,6 +50,12 @@ func reasons() []struct {
 		{ErrNoKeyring, "error.no_keyring"},
 		{ErrPassphrase, "error.passphrase"},
 		{ErrWeakPassphrase, "error.weak_passphrase"},
+		{backup.ErrWeakPassphrase, "error.weak_passphrase"},
+		{app.ErrNoBackupPassphrase, "error.backup_passphrase"},
+		{errFolder, "error.backup_folder"},
+		{fs.ErrPermission, "error.permission"},
+		{fs.ErrNotExist, "error.not_there"},
+		{transfer.ErrOrDamaged, "error.import_password_or_damaged"},
 		{qr.ErrNoCode, "error.qr_none"},
 		{qr.ErrPicture, "error.picture"},
 		{qr.ErrTooBig, "error.picture_big"},

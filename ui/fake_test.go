@@ -14,6 +14,7 @@ import (
 
 	"countersign/app"
 	"countersign/assets/translations"
+	"countersign/crypto/backup"
 	"countersign/crypto/otp"
 	"countersign/message"
 	"countersign/ui/i18n"
@@ -49,6 +50,13 @@ type fake struct {
 	broker    Broker
 	unlocked  []string
 	unlockErr error
+	keys      map[string]otp.Key
+
+	backups    app.BackupState
+	backupErr  error
+	versions   []backup.Version
+	passphrase string
+	content    []byte // of every backup
 }
 
 func (f *fake) emit(k app.EventKind) {
@@ -127,7 +135,12 @@ func (f *fake) Restore(_ context.Context, id string) error {
 
 func (f *fake) Purge(context.Context, string) error { return nil }
 
-func (f *fake) Key(string) (otp.Key, error) { return otp.NewTOTP("", ""), nil }
+func (f *fake) Key(id string) (otp.Key, error) {
+	if k, ok := f.keys[id]; ok {
+		return k, nil
+	}
+	return otp.NewTOTP("", ""), nil
+}
 
 func (f *fake) Code(id string) (app.Code, error) {
 	c, ok := f.codes[id]
@@ -204,6 +217,27 @@ func (f *fake) SignIn(context.Context, string, string) (Broker, error) {
 	return f.broker, nil
 }
 
+func (f *fake) SetBackup(_ context.Context, folder, passphrase string) error {
+	if f.backupErr != nil {
+		return f.backupErr
+	}
+	f.backups.Folder, f.passphrase = folder, passphrase
+	f.emit(app.SettingsChanged)
+	return nil
+}
+
+func (f *fake) BackupState() app.BackupState    { return f.backups }
+func (f *fake) BackupNow(context.Context) error { return f.backupErr }
+
+func (f *fake) BackupVersions(context.Context) ([]backup.Version, error) {
+	return f.versions, f.backupErr
+}
+
+func (f *fake) ReadBackup(_ context.Context, name string) ([]byte, error) {
+	f.read = append(f.read, name)
+	return f.content, nil
+}
+
 func (f *fake) Settings() app.Settings { return f.settings }
 
 func (f *fake) UpdateSettings(_ context.Context, change func(*app.Settings)) error {
@@ -259,7 +293,7 @@ func populated(t *testing.T) *fake {
 		return app.Code{Text: text, Next: next, Period: period}
 	}
 	f := &fake{
-		t: t, now: noon, settings: app.DefaultSettings(), groups: []string{"Arbete", "บ้าน"},
+		t: t, now: noon, settings: app.DefaultSettings(), keys: map[string]otp.Key{}, backups: app.BackupState{Possible: true}, groups: []string{"Arbete", "บ้าน"},
 		codes: map[string]app.Code{
 			"github": code("492039", "118204", 30*time.Second), "contoso": code("730114", "551928", 30*time.Second),
 			"bank": code("05518834", "99120017", 60*time.Second), "steam": code("R7K2P", "M4XQ9", 30*time.Second), "shop": code("204771", "830022", 30*time.Second),

@@ -8,10 +8,14 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"countersign/app"
+	"countersign/app/transfer"
+	"countersign/crypto/backup"
+	"countersign/crypto/otp"
 	"countersign/message"
 )
 
@@ -67,10 +71,54 @@ func screens() map[string]func(*bench) {
 		},
 		"pin":        func(b *bench) { b.openSetPIN() },
 		"export":     func(b *bench) { b.openExport() },
+		"backup-new": func(b *bench) { b.openBackups() },
+		"backup":     func(b *bench) { b.backedUp(); b.openBackups() },
+		"import-password": func(b *bench) {
+			b.askImportPassword(importSource{name: "ente-auth-codes.txt"}, transfer.Challenge{Format: transfer.FormatEnteEncrypted, Memory: 1 << 30})
+		},
+		"import-working": func(b *bench) {
+			b.openImport()
+			b.back()
+			b.goTo(sectionSettings)
+			b.openImportSheet("ente-auth-codes.txt", func() {}).stage(transfer.Progress{Stage: transfer.StageDeriving, Memory: 1 << 30})
+		},
+		"import": func(b *bench) { b.previewImport(foreign(b)) },
+		"export-codes": func(b *bench) { // an export's own links differ from time to time
+			link := "otpauth-migration://offline?data=" + strings.Repeat("CiEKFEhlbGxvIQ", 30)
+			b.showCodes([]string{link, link}, []transfer.Unsupported{{Name: "Sparbanken (Alex Åkesson)", Reason: "a period of 60 seconds"}})
+		},
 		"no-keyring": func(b *bench) { b.UI.core = nil; b.show(b.noKeyringScreen) },
 		"sealed-new": func(b *bench) { b.UI.core = nil; b.show(b.sealedScreen(true)) },
 		"large-text": func(b *bench) { b.core.settings.TextScale = 1.5; b.core.emit(app.SettingsChanged) },
 	}
+}
+
+// backedUp gives the fake backups that run.
+func (b *bench) backedUp() {
+	b.core.backups.Folder = "/media/alex/stick/Countersign"
+	b.core.settings.BackupKeep = 3
+	for i := range 3 {
+		at := b.core.now.Add(-time.Duration(i*i*11+1) * time.Hour)
+		b.core.versions = append(b.core.versions, backup.Version{Name: "countersign-accounts-" + at.Format("20060102T150405.000Z") + ".age", Time: at})
+	}
+}
+
+// foreign is an import with a new account, one that is here, and one that cannot
+// be used.
+func foreign(b *bench) transfer.Result {
+	known := keyOf(b.core.accounts[1], 1)
+	b.core.keys[b.core.accounts[1].ID] = known
+	fresh := otp.NewTOTP("Nordbanken", "alex")
+	fresh.Secret = otp.Secret("another secret, twenty")
+	return transfer.Result{Format: transfer.FormatAegis, Entries: []transfer.Entry{{Key: fresh, Groups: []string{"Arbete"}}, {Key: known}},
+		Unsupported: []transfer.Unsupported{{Name: "Old VPN (zoe)", Reason: "algorithm MD5 is not supported"}}}
+}
+
+// keyOf makes a key for an account, another for each number.
+func keyOf(a app.Account, n int) otp.Key {
+	k := otp.NewTOTP(a.Issuer, a.Name)
+	k.Secret = otp.Secret(fmt.Sprintf("twenty octets no. %02d", n))
+	return k
 }
 
 // end shows a prompt that has ended.

@@ -45,10 +45,10 @@ func (u *UI) settingsPage() fyne.CanvasObject {
 			u.toggle("app-window", "settings.raise", "settings.raise.hint", s.Raise, func(on bool) { u.set(func(s *app.Settings) { s.Raise = on }) }),
 			u.toggle("info", "settings.notify", "settings.notify.hint", s.Notify, func(on bool) { u.set(func(s *app.Settings) { s.Notify = on }) })),
 		u.label(u.T("settings.data")),
-		u.group(
+		u.group(append(u.backupRows(),
 			u.item("import", u.T("import.title"), u.T("settings.import.hint"), u.openImport),
 			u.item("export", u.T("export.title"), u.T("settings.export.hint"), u.openExport),
-			u.item("trash", u.T("trash.title"), u.p.N("settings.trash", len(u.core.Trash()), nil), func() { u.push(u.trashPage) })),
+			u.item("trash", u.T("trash.title"), u.p.N("settings.trash", len(u.core.Trash()), nil), func() { u.push(u.trashPage) }))...),
 		kit.NewText(u.style, kit.Look{Points: design.Caption, Colour: u.style.Muted, Align: fyne.TextAlignCenter}, u.F("settings.version", args{"version": app.Version})),
 	}
 	return u.framed(u.T("nav.settings"), content...)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/dialog"
@@ -42,32 +43,47 @@ func (u *UI) openImport() {
 	u.openDialog(d)
 }
 
-// importFile reads an export, and asks for its password where it needs one.
-func (u *UI) importFile(path string) { u.importWith(path, "", nil) }
+// importSource is an export that can be read: a file, or one of the backups.
+type importSource struct {
+	name string
+	read func(ctx context.Context) ([]byte, error)
+}
 
-func (u *UI) importWith(path, password string, wrong func(error)) {
+// importFile reads an export, and asks for its password where it needs one.
+func (u *UI) importFile(path string) {
+	u.importFrom(importSource{name: filepath.Base(path), read: func(context.Context) ([]byte, error) { return readBounded(path) }})
+}
+
+func (u *UI) importFrom(src importSource) { u.importWith(src, "", nil) }
+
+// importWith reads an export under a password. wrong, where it is given, tells on
+// the password's page what is wrong.
+func (u *UI) importWith(src importSource, password string, wrong func(error)) {
 	ctx, cancel := context.WithCancel(u.ctx)
-	working := u.openSheet(kit.NewColumn(design.S4,
-		kit.NewRow(design.S3, 1, kit.NewIcon(u.style, "import", u.style.Accent, 26), u.body(u.F("import.working", args{"file": filepath.Base(path)}))),
-		kit.NewButton(u.style, kit.Secondary, u.T("action.cancel"), "", cancel)).Padded(design.S5), 400)
+	view := u.openImportSheet(src.name, cancel)
 	var result transfer.Result
+	var asked transfer.Challenge
 	u.task(func(context.Context) error {
 		defer cancel()
-		data, err := readBounded(path)
+		data, err := src.read(ctx)
 		if err != nil {
 			return err
 		}
-		importer := transfer.NewImporter()
-		result, err = importer.Read(ctx, data, filepath.Base(path), transfer.Options{
-			Password: func(context.Context, transfer.Challenge) (string, error) { return password, nil },
+		result, err = u.importer.Read(ctx, data, src.name, transfer.Options{
+			Password: func(_ context.Context, c transfer.Challenge) (string, error) {
+				asked = c
+				return password, nil
+			},
+			Progress: func(p transfer.Progress) { u.do(func() { view.stage(p) }) },
 		})
 		return err
 	}, func(err error) {
-		u.closeSheet(working)
+		view.close()
 		switch {
 		case errors.Is(err, context.Canceled):
+			u.toasts.say(u.T("import.cancelled"))
 		case errors.Is(err, transfer.ErrPasswordNeeded):
-			u.askImportPassword(path)
+			u.askImportPassword(src, asked)
 		case err != nil && wrong != nil:
 			wrong(err)
 		case err != nil:
@@ -80,6 +96,51 @@ func (u *UI) importWith(path, password string, wrong func(error)) {
 		}
 	})
 }
+
+// importSheet stands over the page while an export is read. Deriving a key can
+// take a gigabyte and many seconds: it says so, counts them, and can be left.
+type importSheet struct {
+	u      *UI
+	sheet  *kit.Sheet
+	text   *kit.Text
+	began  time.Time
+	memory int64
+	stop   func()
+}
+
+func (u *UI) openImportSheet(name string, cancel func()) *importSheet {
+	v := &importSheet{u: u, text: u.body(u.F("import.working", args{"file": name})), stop: func() {}}
+	v.sheet = u.openSheet(kit.NewColumn(design.S4,
+		kit.NewRow(design.S3, 1, kit.NewIcon(u.style, "import", u.style.Accent, 26), v.text),
+		kit.NewButton(u.style, kit.Secondary, u.T("action.cancel"), "", cancel)).Padded(design.S5), 400)
+	return v
+}
+
+// stage shows what the import does now.
+func (v *importSheet) stage(p transfer.Progress) {
+	if p.Stage != transfer.StageDeriving {
+		return
+	}
+	v.began, v.memory = v.u.cfg.Now(), p.Memory
+	v.tick()
+}
+
+// tick counts the seconds of a derivation: nothing else of it can be measured.
+func (v *importSheet) tick() {
+	u := v.u
+	seconds := int(u.cfg.Now().Sub(v.began).Round(time.Second).Seconds())
+	v.text.SetText(u.F("import.deriving", args{"memory": mebibytes(v.memory), "seconds": seconds}))
+	v.sheet.Refresh()
+	v.stop = u.cfg.After(time.Second, func() { u.do(v.tick) })
+}
+
+func (v *importSheet) close() {
+	v.stop()
+	v.u.closeSheet(v.sheet)
+}
+
+// mebibytes is a size as a person reads it: 1 at least.
+func mebibytes(n int64) int64 { return max((n+1<<19)>>20, 1) }
 
 func readBounded(path string) ([]byte, error) {
 	f, err := os.Open(path)
@@ -97,7 +158,10 @@ func readBounded(path string) ([]byte, error) {
 	return data, nil
 }
 
-func (u *UI) askImportPassword(path string) {
+// muchMemory is from what size on a person should know what opening a file takes.
+const muchMemory = 128 << 20
+
+func (u *UI) askImportPassword(src importSource, asked transfer.Challenge) {
 	u.pushSecret(func() fyne.CanvasObject {
 		password := kit.NewField(u.style, u.T("import.password"), u.T("import.password.hint"), true)
 		submit := func() {
@@ -107,15 +171,19 @@ func (u *UI) askImportPassword(path string) {
 				u.rewrapped()
 				return
 			}
-			u.importWith(path, password.Entry.Text, func(err error) {
+			u.importWith(src, password.Entry.Text, func(err error) {
 				password.SetError(u.explain(err))
 				u.rewrapped()
 			})
 		}
 		password.Entry.OnSubmitted = func(string) { submit() }
 		u.focusLater(password.Entry)
-		return u.framed(u.T("import.title"), u.muted(u.F("import.encrypted", args{"file": filepath.Base(path)})),
-			kit.NewCard(u.style, password), kit.NewButton(u.style, kit.Primary, u.T("action.continue"), "", submit))
+		content := []fyne.CanvasObject{u.muted(u.F("import.encrypted", args{"file": src.name, "format": string(asked.Format)})),
+			kit.NewCard(u.style, password), kit.NewButton(u.style, kit.Primary, u.T("action.continue"), "", submit)}
+		if asked.Memory >= muchMemory {
+			content = append(content, u.note("info", "info", u.F("import.memory", args{"memory": mebibytes(asked.Memory)})))
+		}
+		return u.framed(u.T("import.title"), content...)
 	})
 }
 
@@ -240,7 +308,10 @@ func (u *UI) exportPage() fyne.CanvasObject {
 		u.label(u.T("export.encrypted")),
 		kit.NewCard(u.style, kit.NewColumn(design.S4, first, again, kit.NewButton(u.style, kit.Primary, u.T("export.encrypted.save"), "export", submit))),
 		u.label(u.T("export.other")),
-		u.group(plain("copy", "export.aegis", "countersign-aegis.json", transfer.MarshalAegis), plain("link", "export.links", "countersign-links.txt", transfer.MarshalURIs)))
+		u.group(plain("copy", "export.aegis", "countersign-aegis.json", transfer.MarshalAegis), plain("link", "export.links", "countersign-links.txt", transfer.MarshalURIs),
+			u.item("qr", u.T("export.google"), u.T("export.google.hint"), func() {
+				u.ask("warning", u.T("export.google.title"), u.T("export.google.text"), u.T("export.google.yes"), u.exportCodes)
+			})))
 }
 
 // export writes all accounts to a file that the user names. The content is ready

@@ -14,6 +14,7 @@ import (
 	"fyne.io/fyne/v2/theme"
 
 	"countersign/app"
+	"countersign/app/transfer"
 	"countersign/ui/design"
 	"countersign/ui/i18n"
 	"countersign/ui/kit"
@@ -53,6 +54,7 @@ type UI struct {
 	links   []string
 
 	codes     codesState
+	importer  *transfer.Importer
 	reader    Reader        // of links, for as long as the user is adding
 	filter    string        // of the activity
 	dialog    dialog.Dialog // Fyne's, where one is open
@@ -85,7 +87,7 @@ func New(ctx context.Context, cfg Config) *UI {
 	if cfg.Do == nil {
 		cfg.Do = fyne.Do
 	}
-	u := &UI{cfg: cfg, ctx: ctx, log: cfg.Logger, section: sectionCodes, links: cfg.Links}
+	u := &UI{cfg: cfg, ctx: ctx, log: cfg.Logger, section: sectionCodes, links: cfg.Links, importer: transfer.NewImporter()}
 	u.win = cfg.App.NewWindow(appName)
 	u.win.SetMaster()
 	u.win.SetPadded(false)

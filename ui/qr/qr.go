@@ -16,12 +16,15 @@ import (
 	"github.com/makiuchi-d/gozxing"
 	"github.com/makiuchi-d/gozxing/multi/qrcode"
 	single "github.com/makiuchi-d/gozxing/qrcode"
+	"golang.org/x/image/draw"
 )
 
 // Limits on a picture, so that a small file cannot ask for much memory.
 const (
 	maxBytes  = 32 << 20
 	maxPixels = 64 << 20
+	// maxEnlarged is up to how many pixels a picture is enlarged: a screen's.
+	maxEnlarged = 10 << 20
 )
 
 // What is refused, for errors.Is.
@@ -54,29 +57,47 @@ func Decode(r io.ReadSeeker) ([]string, error) {
 func Find(picture image.Image) ([]string, error) {
 	var texts []string
 	seen := map[string]bool{}
-	for _, way := range ways(picture) {
-		for _, t := range read(way) {
-			if !seen[t] {
-				seen[t] = true
-				texts = append(texts, t)
+	for _, view := range views(picture) {
+		for _, way := range ways(view()) {
+			for _, t := range read(way) {
+				if !seen[t] {
+					seen[t] = true
+					texts = append(texts, t)
+				}
 			}
-		}
-		if len(texts) > 0 {
-			return texts, nil
+			if len(texts) > 0 {
+				return texts, nil
+			}
 		}
 	}
 	return nil, ErrNoCode
 }
 
-// ways are the ways to see a picture, the likeliest first.
+// views are a picture and what may be easier to read, the likeliest first. A
+// dense code on a screen has modules of few pixels, whose width the reader
+// misjudges: it gets its number of modules right when the picture is enlarged.
+func views(picture image.Image) []func() image.Image {
+	list := []func() image.Image{func() image.Image { return picture }, func() image.Image { return inverted{picture} }}
+	if size := picture.Bounds().Size(); size.X*size.Y <= maxEnlarged {
+		list = append(list, func() image.Image { return enlarged(picture) }, func() image.Image { return inverted{enlarged(picture)} })
+	}
+	return list
+}
+
+func enlarged(picture image.Image) image.Image {
+	size := picture.Bounds().Size()
+	larger := image.NewRGBA(image.Rect(0, 0, size.X*3/2, size.Y*3/2))
+	draw.BiLinear.Scale(larger, larger.Bounds(), picture, picture.Bounds(), draw.Src, nil)
+	return larger
+}
+
+// ways are the ways to tell a picture's light from its dark.
 func ways(picture image.Image) []*gozxing.BinaryBitmap {
 	var bitmaps []*gozxing.BinaryBitmap
-	for _, source := range []image.Image{picture, inverted{picture}} {
-		luminance := gozxing.NewLuminanceSourceFromImage(source)
-		for _, b := range []gozxing.Binarizer{gozxing.NewHybridBinarizer(luminance), gozxing.NewGlobalHistgramBinarizer(luminance)} {
-			if bitmap, err := gozxing.NewBinaryBitmap(b); err == nil {
-				bitmaps = append(bitmaps, bitmap)
-			}
+	luminance := gozxing.NewLuminanceSourceFromImage(picture)
+	for _, b := range []gozxing.Binarizer{gozxing.NewHybridBinarizer(luminance), gozxing.NewGlobalHistgramBinarizer(luminance)} {
+		if bitmap, err := gozxing.NewBinaryBitmap(b); err == nil {
+			bitmaps = append(bitmaps, bitmap)
 		}
 	}
 	return bitmaps
