@@ -213,6 +213,10 @@ func (s *Sessions) leave(tx store.Tx, key string, must bool) error {
 	return s.end(tx, key)
 }
 
+// Spend ends a session in the transaction of what it was good for once. Of two
+// requests that would do that, one gets ErrNone.
+func (s *Sessions) Spend(tx store.Tx, current Session) error { return s.leave(tx, current.key, true) }
+
 func (s *Sessions) begin(tx store.Tx, next Session) error {
 	if err := s.sessions.Put(tx, next.key, next); err != nil {
 		return err

@@ -190,3 +190,18 @@ func TestTimes(t *testing.T) {
 		t.Error("an approval of tomorrow counts, after the clock was set back")
 	}
 }
+
+func TestASessionIsSpentOnce(t *testing.T) {
+	s := fronttest.New(t)
+	all := sessions(s)
+	current, err := all.Current(begin(t, all, session.Session{User: "zoe", Stage: session.Reset}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []error{nil, session.ErrNone} {
+		err := s.Store.Update(t.Context(), func(tx store.Tx) error { return all.Spend(tx, current) })
+		if !errors.Is(err, want) {
+			t.Errorf("time %d: %v, want %v", i+1, err, want)
+		}
+	}
+}

@@ -105,7 +105,7 @@ func (web *Web) newPassword(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := web.setPassword(r.Context(), current.User, hash); err != nil {
+	if err := web.setPassword(r.Context(), current, hash); err != nil {
 		return err
 	}
 	web.Challenges.Notify(r.Context(), current.User, message.NoticePasswordChanged, "")
@@ -115,8 +115,13 @@ func (web *Web) newPassword(w http.ResponseWriter, r *http.Request) error {
 	return redirect(w, r, "/reset/done")
 }
 
-func (web *Web) setPassword(ctx context.Context, user, hash string) error {
+func (web *Web) setPassword(ctx context.Context, current session.Session, hash string) error {
+	user := current.User
 	return web.Store.Update(ctx, func(tx store.Tx) error {
+		// One approval sets one password, however often the form is sent.
+		if err := web.Sessions.Spend(tx, current); err != nil {
+			return err
+		}
 		if err := web.Directory.As(user).SetPasswordHash(tx, user, hash); err != nil {
 			return err
 		}
