@@ -80,6 +80,11 @@ e2e: ## Only the end-to-end tests: Chromium on the page, the real app in Xvfb
 	$(call need,app run test)
 	tools/test.sh e2e
 
+.PHONY: pictures
+pictures: ## Make the README's pictures anew, from real sign-ins
+	$(call need,app run test)
+	COUNTERSIGN_PICTURES=$(CURDIR)/docs/pictures tools/test.sh e2e
+
 .PHONY: model
 model: ## Check the model of a challenge's life with Spin, mutants too
 	$(call need,model)

@@ -126,6 +126,7 @@ func TestCodesOutliveAKill(t *testing.T) {
 	h, x := newHome(t, true), newScreen(t)
 	a := h.start(x, strings.Join(links, "\n"))
 	h.add(a, len(links))
+	a.unsaid()
 	a.picture(picture(t, "codes.png"))
 	a.end(syscall.SIGKILL)
 

@@ -10,7 +10,7 @@ import (
 var portalPages = []struct{ path, state string }{
 	{"/admin", "admin-overview"},
 	{"/admin/log", "admin-log"},
-	{"/admin/audit", "admin-log"},
+	{"/admin/audit", "admin-audit"},
 	{"/admin/users", "admin-users"},
 	{"/admin/users/import", "admin-import"},
 	{"/admin/devices", "admin-devices"},
@@ -60,7 +60,7 @@ func TestFirstAdministrator(t *testing.T) {
 	path := strings.TrimPrefix(link, strings.TrimSuffix(s.url, "/"))
 	p := open(t, s.url, look{}).visit(path).shows("admin-link").fill("#password", password).fill("#again", password).click("#submit")
 	// The portal opens only to who has a method: the first one is added now.
-	p.shows("add-waiting")
+	p.shows("message").click("#go-on").shows("add-waiting")
 	d := &device{t: t, dir: t.TempDir() + "/device"}
 	typed := d.enrol(p.attribute("#enrol-link", "href"))
 	typed(p.shows("add-asked").text("#number"))
