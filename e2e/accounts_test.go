@@ -104,17 +104,23 @@ func (h *home) add(a *app, want int) {
 	}
 }
 
-// opened waits until the codes are on the screen: their countdown moves, and
-// nothing else does.
+// opened waits until the codes are on the screen: their countdown moves, again
+// and again, and nothing else does.
 func (a *app) opened() {
 	a.t.Helper()
-	before := a.look()
+	before, moves := a.look(), 0
 	eventually(a.t, time.Minute, "the codes count down", func() error {
 		now := a.look()
 		share := changed(before, now)
 		before = now
-		if share == 0 || share > still {
-			return fmt.Errorf("%.4f of the window changes", share)
+		switch {
+		case share > still: // another screen
+			moves = 0
+		case share > 0:
+			moves++
+		}
+		if moves < 3 {
+			return fmt.Errorf("it moved %d times", moves)
 		}
 		return nil
 	})
