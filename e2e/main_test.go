@@ -14,8 +14,17 @@ import (
 
 // tools are the programs that the tests drive, each with its Debian package.
 var tools = [][2]string{
-	{"node", "nodejs"}, {"chromium", "chromium"}, {"Xvfb", "xvfb"}, {"xdotool", "xdotool"}, {"import", "imagemagick"},
-	{"xclip", "xclip"}, {"zbarimg", "zbar-tools"}, {"oathtool", "oathtool"}, {"dbus-run-session", "dbus"}, {"dbus-send", "dbus"}, {"gnome-keyring-daemon", "gnome-keyring"},
+	{"node", "nodejs"},
+	{"chromium", "chromium"},
+	{"Xvfb", "xvfb"},
+	{"xdotool", "xdotool"},
+	{"import", "imagemagick"},
+	{"xclip", "xclip"},
+	{"zbarimg", "zbar-tools"},
+	{"oathtool", "oathtool"},
+	{"dbus-run-session", "dbus"},
+	{"dbus-send", "dbus"},
+	{"gnome-keyring-daemon", "gnome-keyring"},
 }
 
 // house is what all tests share: the programs that were built, and the browser.
