@@ -60,7 +60,7 @@ func (p *Portal) importUsers(w http.ResponseWriter, r *http.Request, who admin) 
 
 // importedText is the chosen file, or else what is in the field.
 func importedText(r *http.Request) (string, error) {
-	if err := r.ParseMultipartForm(maxImport); err != nil {
+	if err := r.ParseMultipartForm(maxImport); err != nil { //nolint:gosec // the guard has bounded the body
 		return "", errors.Join(errForm, err)
 	}
 	defer func() { _ = r.MultipartForm.RemoveAll() }() // all of it is in memory
@@ -89,7 +89,8 @@ func importErrors(err error) (lines []lineView, ok bool) {
 		return nil, false
 	}
 	all := []error{err}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the joined error itself, not one inside it
+	// The joined error itself is taken apart, not one inside it.
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		all = joined.Unwrap()
 	}
 	for _, e := range all {
