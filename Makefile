@@ -92,6 +92,7 @@ model: ## Check the model of a challenge's life with Spin, mutants too
 
 .PHONY: bench
 bench: ## Print the figures as JSON lines, each with its limit and its method
+	$(call need,app run test)
 	go run ./tools/bench
 
 .PHONY: fuzz

@@ -1,4 +1,4 @@
-// Bench prints the servers' figures as JSON lines: each with its limit measured
+// Bench prints the figures of servers and app as JSON lines: each with its limit measured
 // in the same run, the ratio of the two, the aim, and the method.
 package main
 
@@ -63,7 +63,7 @@ func measure(ctx context.Context, out io.Writer) error {
 		}
 		return err
 	}
-	for _, part := range []func(context.Context, func(figure) error) error{measureSignIns, deliveries, memory} {
+	for _, part := range []func(context.Context, func(figure) error) error{measureSignIns, deliveries, memory, measureApp} {
 		if err := part(ctx, print); err != nil {
 			return err
 		}
