@@ -410,7 +410,7 @@ func TestRelayUnreachable(t *testing.T) {
 	cmd := exec.Command(shared.program("countersignd"), "verifier", "--data", s.data, "--listen", strings.TrimSuffix(strings.TrimPrefix(s.url, "http://"), "/"), "--relay", "ws://127.0.0.1:9/relay")
 	start(t, cmd, "verifier.log")
 	eventually(t, time.Minute, "the verifier serves", func() error {
-		r, err := http.Get(s.url) //nolint:noctx // loopback
+		r, err := http.Get(s.url)
 		if err == nil {
 			err = r.Body.Close()
 		}
