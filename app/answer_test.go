@@ -53,6 +53,20 @@ func TestAnswersEndAsTheVerifierSays(t *testing.T) {
 	}
 }
 
+func TestTheRegistrationOfAnotherMethodIsAPromptLikeAnyOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, v, account := enrolled(t, phone)
+		v.ask(func(c *message.Challenge) { c.Scenario = message.ScenarioCombinedRegistration })
+		p := d.Inbox().Current
+		if p == nil || p.Account != account.ID || p.Enrolling {
+			t.Fatalf("prompt: %+v", p)
+		}
+		if result, err := d.Answer(t.Context(), p.ID, Approve("42")); err != nil || result.State != message.StateApproved {
+			t.Fatalf("%+v, %v", result, err)
+		}
+	})
+}
+
 func TestRefusedBeforeSending(t *testing.T) {
 	watch := message.About{Platform: message.PlatformWatchOS, FormFactor: message.FormWatch, AppVersion: Version}
 	old := message.About{Platform: message.PlatformAndroid, FormFactor: message.FormPhone, AppVersion: "0.0.1"}
@@ -380,9 +394,7 @@ func TestHostileMessagesChangeNothing(t *testing.T) {
 			}
 			s.v.send(s.v.device(), ended)
 		}},
-		{"a registration that nobody began", "out_of_place", func(s stage) {
-			s.v.ask(func(c *message.Challenge) { c.Scenario = message.ScenarioCombinedRegistration })
-		}},
+		{"the enrolment's challenge again", "replay", func(s stage) { s.v.send(s.v.device(), s.v.enrolment) }},
 		{"a notice, repeated", "replay", func(s stage) {
 			body := s.v.seal(s.v.device(), message.Notice{Claims: s.v.claims(s.v.device()), Kind: message.NoticeLocked})
 			s.d.relay.deliver(s.v.device(), s.v.id(), body)

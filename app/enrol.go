@@ -325,7 +325,7 @@ func (a *App) enrolled(ctx context.Context, l *link, account message.Account) er
 		if account.Organisation != "" {
 			push.Organisation = account.Organisation
 		}
-		push.User, push.Challenge, push.Until = account.User, "", time.Time{}
+		push.User, push.Until = account.User, time.Time{}
 		e.Mark, e.Push, e.Added = markNone, &push, a.now()
 		e.Issuer, e.Name = push.Organisation, push.User
 		if account.TOTP {

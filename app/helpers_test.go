@@ -325,6 +325,7 @@ type fakeVerifier struct {
 	bodies    map[string]int                        // answers, and how often each came
 	mutate    func(*message.Challenge)              // changes enrolment challenges
 	approving int                                   // answers that approved
+	enrolment message.Challenge                     // the one that ended in an account
 }
 
 func newVerifier(t *testing.T, r *fakeRelay) *fakeVerifier {
@@ -470,6 +471,7 @@ func (v *fakeVerifier) judge(m message.Answer) message.Outcome {
 		out.State = message.StateApproved
 		v.approving++
 		if v.pending.Scenario == message.ScenarioCombinedRegistration {
+			v.enrolment = *v.pending
 			out.Account = &message.Account{Organisation: "Contoso", User: "alex@contoso.example", TOTP: v.totp}
 		}
 	}

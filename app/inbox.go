@@ -173,8 +173,13 @@ func (a *App) admit(p *prompt) error {
 		l.enrolment.challenge = p.Challenge.ID
 		close(l.enrolment.asked)
 		p.Enrolling, p.Organisation = true, l.enrolment.Organisation
-	case known && a.index.Accounts[i].Mark == markNone && !registration:
+	case known && a.index.Accounts[i].Mark == markNone:
+		// Also the registration of another method, which a relying party may
+		// have approved here; the enrolment's own challenge does not come again.
 		e := a.index.Accounts[i]
+		if p.Challenge.ID == e.Push.Challenge {
+			return errReplay
+		}
 		p.Account, p.Organisation, p.User = e.ID, e.Push.Organisation, e.Push.User
 	default:
 		return errOutOfPlace

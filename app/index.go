@@ -63,8 +63,8 @@ type pushEntry struct {
 	RelayHost    string `json:"relay_host"`
 	Verifier     string `json:"verifier"` // short, to show; the pin lies with the keys
 	Revoked      bool   `json:"revoked,omitempty"`
-	// While enrolling: the challenge that was answered, and until when its
-	// outcome can come.
+	// The challenge that enrolled it, which never comes again; and while its
+	// outcome is not there, until when it can come.
 	Challenge string    `json:"challenge,omitempty"`
 	Until     time.Time `json:"until,omitzero"`
 }
