@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -249,40 +250,62 @@ func (u *UI) addFromFile() {
 		}
 		path := f.URI().Path()
 		_ = f.Close() // nothing has been read: the file is opened anew in the background
-		u.addFile(path)
+		u.addFiles(path)
 	}, u.win)
-	d.SetFilter(storage.NewExtensionFileFilter([]string{".png", ".jpg", ".jpeg", ".gif"}))
+	d.SetFilter(storage.NewExtensionFileFilter(pictureEndings()))
 	u.openDialog(d)
 }
 
-// addFile reads the QR codes of a picture file.
-func (u *UI) addFile(path string) {
+// addFiles reads the QR codes of picture files, taken together: an export of
+// several codes is often several pictures.
+func (u *UI) addFiles(paths ...string) {
 	var texts []string
 	u.task(func(context.Context) error {
-		f, err := os.Open(path)
-		if err != nil {
-			return fmt.Errorf("opening the picture: %w", err)
+		var unread error
+		for _, path := range paths {
+			found, err := codesOf(path)
+			if err != nil {
+				unread = err
+			}
+			texts = append(texts, found...)
 		}
-		defer f.Close()
-		texts, err = qr.Decode(f)
-		return err
+		if len(texts) == 0 {
+			return unread
+		}
+		return nil
 	}, func(err error) { u.tookCodes(texts, err) })
 }
 
+func codesOf(path string) ([]string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("opening the picture: %w", err)
+	}
+	defer f.Close()
+	return qr.Decode(f)
+}
+
 // dropped takes files that were dropped on the window: pictures are read for
-// codes, anything else is an export of another app.
+// codes, all of them; anything else is an export of another app.
 func (u *UI) dropped(_ fyne.Position, files []fyne.URI) {
 	if u.core == nil || u.core.LockState().Locked || len(files) == 0 {
 		return
 	}
-	path := files[0].Path()
-	switch strings.ToLower(filepath.Ext(path)) {
-	case ".png", ".jpg", ".jpeg", ".gif":
-		u.addFile(path)
-	default:
-		u.importFile(path)
+	var pictures []string
+	for _, f := range files {
+		if slices.Contains(pictureEndings(), strings.ToLower(filepath.Ext(f.Path()))) {
+			pictures = append(pictures, f.Path())
+		}
 	}
+	if len(pictures) == 0 {
+		u.importFile(files[0].Path())
+		return
+	}
+	u.addFiles(pictures...)
 }
+
+// pictureEndings are the names of the pictures that package qr reads.
+func pictureEndings() []string { return []string{".png", ".jpg", ".jpeg", ".gif"} }
 
 // manualPage adds an account by hand.
 func (u *UI) manualPage() fyne.CanvasObject {

@@ -17,6 +17,7 @@ type accountCell struct {
 	index   int
 	account app.Account
 
+	grip   *grip
 	sign   *kit.Monogram
 	title  *kit.Line
 	name   *kit.Line
@@ -45,6 +46,8 @@ func newAccountCell(u *UI) *accountCell {
 	c.eye = kit.NewIconButton(s, "eye", u.T("codes.reveal"), func() { u.reveal(c.account.ID) })
 	c.step = kit.NewIconButton(s, "refresh", u.T("codes.next"), func() { u.nextCode(c.account) }).Filled(s.AccentSoft, s.Accent)
 	c.more = kit.NewIconButton(s, "more", u.T("action.more"), func() { u.openMenu(c.account) })
+	c.grip = &grip{cell: c}
+	c.grip.ExtendBaseWidget(c.grip)
 	c.Extend(c, s, func() { u.copyCode(c.account) })
 	c.SetOnMenu(func(fyne.Position) { u.openMenu(c.account) })
 	return c
@@ -79,6 +82,7 @@ func (c *accountCell) TypedRune(r rune) { c.u.searchFor(string(r)) }
 func (c *accountCell) draw() {
 	a, s := c.account, c.u.style
 	c.sign.Set(title(a))
+	c.sign.SetSign(c.u.signOf(a))
 	c.title.Set(title(a), s.Ink)
 	c.name.Set(subtitle(a), s.Muted)
 	c.SetLabel(title(a) + " " + subtitle(a))
@@ -183,7 +187,7 @@ func subtitle(a app.Account) string {
 func (c *accountCell) CreateRenderer() fyne.WidgetRenderer {
 	c.plate = canvas.NewRectangle(c.u.style.Surface)
 	c.plate.CornerRadius = design.RadiusL
-	return &cellRenderer{c: c, objects: []fyne.CanvasObject{c.plate, c.sign, c.title, c.name, c.code, c.next, c.ring, c.pinned, c.eye, c.step, c.more}}
+	return &cellRenderer{c: c, objects: []fyne.CanvasObject{c.plate, c.grip, c.sign, c.title, c.name, c.code, c.next, c.ring, c.pinned, c.eye, c.step, c.more}}
 }
 
 type cellRenderer struct {
@@ -201,7 +205,7 @@ func (r *cellRenderer) Refresh() {
 	if c.Hovered() {
 		c.plate.FillColor = s.Hover
 	}
-	if c.Focused() {
+	if c.Focused() || c.grip.over() {
 		c.plate.StrokeColor, c.plate.StrokeWidth = s.Accent, 2
 	}
 	r.Layout(c.Size())
@@ -215,6 +219,7 @@ func (r *cellRenderer) Layout(size fyne.Size) {
 	const pad = design.S4
 	c.plate.Resize(size)
 	side := s.Size(44)
+	c.grip.Resize(c.grip.area(size, fyne.NewSquareSize(side+2*pad)))
 	c.sign.Move(fyne.NewPos(pad, pad))
 	c.sign.Resize(fyne.NewSquareSize(side))
 	tool := c.more.MinSize().Width

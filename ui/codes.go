@@ -3,6 +3,7 @@ package ui
 import (
 	"context"
 	"errors"
+	"image"
 	"strings"
 	"time"
 
@@ -20,7 +21,8 @@ type args = i18n.Args
 // codesState is what the list of accounts remembers while other pages stand
 // over it.
 type codesState struct {
-	adding       bool // accounts are being added
+	pictures     map[string]image.Image // own pictures, by account; nil: not read yet, or not readable
+	adding       bool                   // accounts are being added
 	query, group string
 	accounts     []app.Account
 	deck         *kit.Deck
@@ -337,18 +339,24 @@ func (u *UI) move(a app.Account, by int) {
 			at = i
 		}
 	}
-	target := at + by
-	if at < 0 || target < 0 || target >= len(list) || list[target].Pinned != a.Pinned {
+	u.place(at, at+by)
+}
+
+// place moves the account at one place of the manual order to another. Pinned
+// ones stay among themselves.
+func (u *UI) place(at, target int) {
+	list := u.codes.accounts
+	if at < 0 || at == target || target < 0 || target >= len(list) || list[target].Pinned != list[at].Pinned {
 		return
 	}
 	before := list[target].ID
-	if by > 0 {
+	if target > at {
 		before = ""
 		if target+1 < len(list) {
 			before = list[target+1].ID
 		}
 	}
-	u.task(func(ctx context.Context) error { return u.core.Move(ctx, a.ID, before) }, func(err error) {
+	u.task(func(ctx context.Context) error { return u.core.Move(ctx, list[at].ID, before) }, func(err error) {
 		if err != nil {
 			u.fail("edit.failed", err)
 			return

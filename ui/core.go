@@ -37,6 +37,8 @@ type Core interface {
 	Groups() []string
 	Add(ctx context.Context, additions ...app.Addition) ([]app.Account, error)
 	Edit(ctx context.Context, id string, change func(*app.Details)) error
+	SetPicture(ctx context.Context, id string, picture []byte) error
+	Picture(ctx context.Context, id string) ([]byte, error)
 	Move(ctx context.Context, id, before string) error
 	Delete(ctx context.Context, id string) error
 	Restore(ctx context.Context, id string) error

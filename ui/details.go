@@ -35,12 +35,12 @@ func (u *UI) openMenu(a app.Account) {
 	if a.Pinned {
 		pin = "menu.unpin"
 	}
-	rows = append(rows, row("pin", pin, func() { u.pin(a) }), row("info", "menu.details", func() { u.openDetails(a.ID) }), row("edit", "menu.edit", func() { u.openEdit(a.ID) }))
-	if u.settings().Order == app.OrderManual && u.codes.query == "" && u.codes.group == "" {
+	rows = append(rows, row("pin", pin, func() { u.pin(a) }), row("info", "menu.details", func() { u.openDetails(a.ID) }), row("edit", "menu.edit", func() { u.openEdit(a.ID) }), row("image", "edit.icon", func() { u.openIcons(a.ID) }))
+	if u.sortable() {
 		rows = append(rows, row("up", "menu.up", func() { u.move(a, -1) }), row("down", "menu.down", func() { u.move(a, 1) }))
 	}
 	rows = append(rows, row("trash", "menu.trash", func() { u.remove(a) }))
-	head := kit.NewRow(design.S3, 1, kit.NewMonogram(u.style, title(a), 38), kit.NewColumn(0,
+	head := kit.NewRow(design.S3, 1, u.sign(a, 38), kit.NewColumn(0,
 		kit.NewLine(u.style, kit.Look{Points: design.Title, Bold: true, Colour: u.style.Ink}, title(a)),
 		kit.NewLine(u.style, kit.Look{Points: design.Caption + 1, Colour: u.style.Muted}, subtitle(a))))
 	objects := append([]fyne.CanvasObject{kit.NewMargin(design.S3, design.S2, head)}, rows...)
@@ -63,7 +63,7 @@ func (u *UI) detailsPage(id string) fyne.CanvasObject {
 	if err != nil {
 		return u.framed(u.T("details.title"), u.note("warn", "warning", u.explain(err)))
 	}
-	head := kit.NewRow(design.S3, 1, kit.NewMonogram(u.style, title(a), 56), kit.NewColumn(0,
+	head := kit.NewRow(design.S3, 1, u.sign(a, 56), kit.NewColumn(0,
 		kit.NewText(u.style, kit.Look{Points: design.Heading - 2, Bold: true, Colour: u.style.Ink}, title(a)),
 		kit.NewText(u.style, kit.Look{Points: design.Body - 1, Colour: u.style.Muted}, subtitle(a))))
 	content := []fyne.CanvasObject{head}
@@ -76,6 +76,7 @@ func (u *UI) detailsPage(id string) fyne.CanvasObject {
 	content = append(content, u.group(u.facts(a)...))
 	content = append(content, kit.NewGrid(design.S3, 150,
 		kit.NewButton(u.style, kit.Secondary, u.T("menu.edit"), "edit", func() { u.openEdit(id) }),
+		kit.NewButton(u.style, kit.Secondary, u.T("edit.icon"), "image", func() { u.openIcons(id) }),
 		kit.NewButton(u.style, kit.Danger, u.T("menu.trash"), "trash", func() { u.remove(a) })))
 	return u.framed(u.T("details.title"), content...)
 }
@@ -226,7 +227,7 @@ func (u *UI) trashPage() fyne.CanvasObject {
 		texts := kit.NewColumn(0,
 			kit.NewLine(u.style, kit.Look{Points: design.Body, Bold: true, Colour: u.style.Ink}, title(a)),
 			kit.NewLine(u.style, kit.Look{Points: design.Caption + 1, Colour: u.style.Muted}, subtitle(a)))
-		cards = append(cards, kit.NewRow(design.S2, 1, kit.NewMonogram(u.style, title(a), 38), texts,
+		cards = append(cards, kit.NewRow(design.S2, 1, u.sign(a, 38), texts,
 			kit.NewIconButton(u.style, "restore", u.T("trash.restore"), func() { u.restore(a.ID) }),
 			kit.NewIconButton(u.style, "trash", u.T("trash.purge"), func() { u.confirmPurge(a) })))
 	}

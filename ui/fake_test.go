@@ -51,6 +51,8 @@ type fake struct {
 	unlocked  []string
 	unlockErr error
 	keys      map[string]otp.Key
+	pictures  map[string][]byte
+	moved     []string
 
 	backups    app.BackupState
 	backupErr  error
@@ -107,7 +109,21 @@ func (f *fake) Edit(_ context.Context, id string, change func(*app.Details)) err
 	return app.ErrNoAccount
 }
 
-func (f *fake) Move(context.Context, string, string) error { return nil }
+func (f *fake) SetPicture(ctx context.Context, id string, picture []byte) error {
+	icon := app.OwnPicture
+	if picture == nil {
+		icon = ""
+	}
+	f.pictures[id] = picture
+	return f.Edit(ctx, id, func(d *app.Details) { d.Icon = icon })
+}
+
+func (f *fake) Picture(_ context.Context, id string) ([]byte, error) { return f.pictures[id], nil }
+
+func (f *fake) Move(_ context.Context, id, before string) error {
+	f.moved = append(f.moved, id+" before "+before)
+	return nil
+}
 
 func (f *fake) Delete(_ context.Context, id string) error {
 	for i, a := range f.accounts {
@@ -293,7 +309,7 @@ func populated(t *testing.T) *fake {
 		return app.Code{Text: text, Next: next, Period: period}
 	}
 	f := &fake{
-		t: t, now: noon, settings: app.DefaultSettings(), keys: map[string]otp.Key{}, backups: app.BackupState{Possible: true}, groups: []string{"Arbete", "บ้าน"},
+		t: t, now: noon, settings: app.DefaultSettings(), keys: map[string]otp.Key{}, pictures: map[string][]byte{}, backups: app.BackupState{Possible: true}, groups: []string{"Arbete", "บ้าน"},
 		codes: map[string]app.Code{
 			"github": code("492039", "118204", 30*time.Second), "contoso": code("730114", "551928", 30*time.Second),
 			"bank": code("05518834", "99120017", 60*time.Second), "steam": code("R7K2P", "M4XQ9", 30*time.Second), "shop": code("204771", "830022", 30*time.Second),

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"fyne.io/fyne/v2"
+
 	"countersign/app"
 	"countersign/app/transfer"
 	"countersign/crypto/backup"
@@ -73,6 +75,18 @@ func screens() map[string]func(*bench) {
 		"export":     func(b *bench) { b.openExport() },
 		"backup-new": func(b *bench) { b.openBackups() },
 		"backup":     func(b *bench) { b.backedUp(); b.openBackups() },
+		"icons":      func(b *bench) { b.openIcons("bank") },
+		"pictures": func(b *bench) {
+			for i, kind := range kinds()[:3] {
+				b.core.accounts[i+1].Icon = kind
+			}
+			b.setPicture("contoso", filepath.Join("..", "Icon.png"))
+			b.home()
+		},
+		"dragged": func(b *bench) {
+			cell, _ := b.codes.deck.Cell(1)
+			cell.(*accountCell).grip.Dragged(&fyne.DragEvent{Dragged: fyne.NewDelta(18, 150)})
+		},
 		"import-password": func(b *bench) {
 			b.askImportPassword(importSource{name: "ente-auth-codes.txt"}, transfer.Challenge{Format: transfer.FormatEnteEncrypted, Memory: 1 << 30})
 		},

@@ -257,7 +257,7 @@ func plan(entries []transfer.Entry, matches []transfer.Match, existing []transfe
 	var additions []app.Addition
 	for i, e := range entries {
 		m := matches[i]
-		addition := app.Addition{Key: e.Key, Details: app.Details{Issuer: e.Key.Issuer, Name: e.Key.Name, Note: e.Note, Groups: e.Groups, Pinned: e.Pinned}}
+		addition := app.Addition{Key: e.Key, Details: app.Details{Issuer: e.Key.Issuer, Name: e.Key.Name, Note: e.Note, Groups: e.Groups, Icon: knownKind(e.Icon), Pinned: e.Pinned}}
 		switch {
 		case m.Kind == transfer.NoMatch:
 		case m.InFile || choice == duplicatesSkip:
@@ -265,13 +265,23 @@ func plan(entries []transfer.Entry, matches []transfer.Match, existing []transfe
 		case choice == duplicatesMerge:
 			merged := transfer.Merge(existing[m.Index], e)
 			addition.Key, addition.Replace = merged.Key, ids[m.Index]
-			addition.Details = app.Details{Issuer: merged.Key.Issuer, Name: merged.Key.Name, Note: merged.Note, Groups: merged.Groups, Icon: merged.Icon, Pinned: merged.Pinned}
+			addition.Details = app.Details{Issuer: merged.Key.Issuer, Name: merged.Key.Name, Note: merged.Note, Groups: merged.Groups, Icon: iconAfter(existing[m.Index], merged), Pinned: merged.Pinned}
 		default:
 			addition.Replace = ids[m.Index]
+			addition.Details.Icon = iconAfter(existing[m.Index], e)
 		}
 		additions = append(additions, addition)
 	}
 	return additions
+}
+
+// iconAfter is the icon of an account that takes over another's: its own picture
+// stays, because no export has one.
+func iconAfter(here, imported transfer.Entry) string {
+	if kind := knownKind(imported.Icon); kind != "" && here.Icon == "" {
+		return kind
+	}
+	return here.Icon
 }
 
 // openExport offers the ways out. Push keys never leave: a new phone enrols.
@@ -321,6 +331,9 @@ func (u *UI) export(name string, marshal func(context.Context, []transfer.Entry)
 	if err != nil {
 		u.fail("export.failed", err)
 		return
+	}
+	for i := range entries {
+		entries[i].Icon = knownKind(entries[i].Icon) // a picture of one's own stays here
 	}
 	var content []byte
 	u.task(func(ctx context.Context) (err error) {

@@ -30,6 +30,8 @@ type Deck struct {
 	shown   map[int]Cell
 	spare   []Cell
 	columns int
+	lifted  int           // the item that is being dragged, or -1
+	by      fyne.Position // how far it has been dragged
 }
 
 // field is the deck's whole height, of which cells stand where one looks.
@@ -62,7 +64,7 @@ func (r *fieldRenderer) place() {
 	d := r.deck
 	first, last := d.inView()
 	for i, c := range d.shown {
-		if i < first || i > last {
+		if (i < first || i > last) && i != d.lifted {
 			delete(d.shown, i)
 			c.Hide()
 			d.spare = append(d.spare, c)
@@ -82,17 +84,27 @@ func (r *fieldRenderer) place() {
 			c.Bind(i)
 			c.Show()
 		}
-		row, column := i/d.columns, i%d.columns
-		c.Move(fyne.NewPos(d.pad+float32(column)*(width+d.gap), d.pad+float32(row)*(d.height+d.gap)))
-		c.Resize(fyne.NewSize(width, d.height))
-		r.objects = append(r.objects, c)
+		if i != d.lifted {
+			r.put(i, c, width, fyne.Position{})
+		}
 	}
+	if c, ok := d.shown[d.lifted]; ok { // over the others, wherever it has been dragged
+		r.put(d.lifted, c, width, d.by)
+	}
+}
+
+func (r *fieldRenderer) put(i int, c Cell, width float32, by fyne.Position) {
+	d := r.deck
+	row, column := i/d.columns, i%d.columns
+	c.Move(fyne.NewPos(d.pad+float32(column)*(width+d.gap), d.pad+float32(row)*(d.height+d.gap)).Add(by))
+	c.Resize(fyne.NewSize(width, d.height))
+	r.objects = append(r.objects, c)
 }
 
 // NewDeck makes a deck of cells of that height, in columns of at least that
 // width.
 func NewDeck(height, least, gap, pad float32, make func() Cell) *Deck {
-	d := &Deck{height: height, least: least, gap: gap, pad: pad, make: make, shown: map[int]Cell{}, columns: 1}
+	d := &Deck{height: height, least: least, gap: gap, pad: pad, make: make, shown: map[int]Cell{}, columns: 1, lifted: -1}
 	d.field = &field{deck: d}
 	d.field.ExtendBaseWidget(d.field)
 	d.scroll = container.NewVScroll(d.field)
@@ -103,7 +115,7 @@ func NewDeck(height, least, gap, pad float32, make func() Cell) *Deck {
 
 // SetCount tells how many items there are, and shows them anew.
 func (d *Deck) SetCount(count int) {
-	d.count = count
+	d.count, d.lifted = count, -1 // what is dragged may no longer be that item
 	for i, c := range d.shown {
 		if i < count {
 			c.Bind(i)
@@ -127,6 +139,44 @@ func (d *Deck) Each(f func(Cell)) {
 func (d *Deck) Cell(index int) (Cell, bool) {
 	c, ok := d.shown[index]
 	return c, ok
+}
+
+// Lift draws an item over the others, that far from its place, while it is
+// dragged, and scrolls where it leaves the view.
+func (d *Deck) Lift(index int, by fyne.Position) {
+	const step = 14
+	d.lifted, d.by = index, by
+	top := d.pad + float32(index/d.columns)*(d.height+d.gap) + by.Y - d.scroll.Offset.Y
+	before := d.scroll.Offset.Y
+	switch {
+	case top < 0:
+		d.scroll.ScrollToOffset(fyne.NewPos(0, max(before-step, 0)))
+	case top+d.height > d.Size().Height:
+		d.scroll.ScrollToOffset(fyne.NewPos(0, max(min(before+step, d.field.MinSize().Height-d.Size().Height), 0)))
+	}
+	d.field.Refresh()
+}
+
+// Lifted is the item that is being dragged, or -1.
+func (d *Deck) Lifted() int { return d.lifted }
+
+// Under is the item whose place is under the middle of the dragged one, or -1.
+func (d *Deck) Under() int {
+	if d.lifted < 0 {
+		return -1
+	}
+	width := (d.Size().Width - 2*d.pad + d.gap) / float32(d.columns)
+	x := float32(d.lifted%d.columns)*width + d.by.X + width/2
+	y := float32(d.lifted/d.columns)*(d.height+d.gap) + d.by.Y + d.height/2
+	column := min(max(int(x/width), 0), d.columns-1)
+	row := max(int(y/(d.height+d.gap)), 0)
+	return min(row*d.columns+column, d.count-1)
+}
+
+// Lower puts the dragged item back in its place.
+func (d *Deck) Lower() {
+	d.lifted = -1
+	d.field.Refresh()
 }
 
 func (d *Deck) inView() (first, last int) {

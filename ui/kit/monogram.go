@@ -1,6 +1,7 @@
 package kit
 
 import (
+	"image"
 	"image/color"
 	"strings"
 	"unicode"
@@ -13,13 +14,16 @@ import (
 )
 
 // Monogram is a round sign with the first letter of a name, coloured by the
-// name, so that an account is found by its colour too.
+// name, so that an account is found by its colour too; or with an icon or a
+// picture instead of the letter.
 type Monogram struct {
 	widget.BaseWidget
-	style  *design.Style
-	letter string
-	ground color.NRGBA
-	side   float32
+	style   *design.Style
+	letter  string
+	icon    string
+	picture image.Image
+	ground  color.NRGBA
+	side    float32
 }
 
 // NewMonogram makes the sign of a name.
@@ -43,6 +47,16 @@ func (m *Monogram) Set(name string) {
 	m.Refresh()
 }
 
+// SetSign puts an icon of that name, or a round picture, in the letter's place;
+// "" and nil bring it back.
+func (m *Monogram) SetSign(icon string, picture image.Image) {
+	if m.icon == icon && m.picture == picture {
+		return
+	}
+	m.icon, m.picture = icon, picture
+	m.Refresh()
+}
+
 // monogram is the first letter or digit of a name. A Thai leading vowel is not
 // one: the consonant behind it is.
 func monogram(name string) string {
@@ -62,9 +76,15 @@ func (m *Monogram) CreateRenderer() fyne.WidgetRenderer {
 	ground := canvas.NewCircle(m.ground)
 	text := canvas.NewText(m.letter, m.style.OnMonograms)
 	text.Alignment, text.TextStyle = fyne.TextAlignCenter, fyne.TextStyle{Bold: true}
-	v := &renderer{objects: []fyne.CanvasObject{ground, text}}
+	icon, picture := canvas.NewImageFromResource(nil), &canvas.Image{FillMode: canvas.ImageFillContain}
+	icon.FillMode = canvas.ImageFillContain
+	v := &renderer{objects: []fyne.CanvasObject{ground, text, icon, picture}}
 	v.layout = func(s fyne.Size) {
 		ground.Resize(s)
+		picture.Resize(s)
+		side := s.Height * 0.56
+		icon.Resize(fyne.NewSquareSize(side))
+		icon.Move(fyne.NewPos((s.Width-side)/2, (s.Height-side)/2))
 		text.TextSize = s.Height * 0.44
 		height := fyne.MeasureText("M", text.TextSize, text.TextStyle).Height
 		text.Move(fyne.NewPos(0, (s.Height-height)/2))
@@ -73,7 +93,20 @@ func (m *Monogram) CreateRenderer() fyne.WidgetRenderer {
 	v.min = func() fyne.Size { return fyne.NewSquareSize(m.style.Size(m.side)) }
 	v.refresh = func() {
 		ground.FillColor, text.Text = m.ground, m.letter
+		ground.Hidden = m.picture != nil
+		text.Hidden = m.picture != nil || m.icon != ""
+		icon.Hidden = m.picture != nil || m.icon == ""
+		picture.Hidden = m.picture == nil
+		if !icon.Hidden {
+			icon.Resource = design.Icon(m.icon, m.style.OnMonograms)
+			icon.Refresh()
+		}
+		if !picture.Hidden && picture.Image != m.picture {
+			picture.Image = m.picture
+			picture.Refresh()
+		}
 		canvas.Refresh(m)
 	}
+	v.refresh()
 	return v
 }

@@ -36,6 +36,15 @@ var (
 
 // Decode reads a picture file and finds its codes.
 func Decode(r io.ReadSeeker) ([]string, error) {
+	picture, err := Picture(r)
+	if err != nil {
+		return nil, err
+	}
+	return Find(picture)
+}
+
+// Picture reads a picture file, whose size is looked at before its pixels are.
+func Picture(r io.ReadSeeker) (image.Image, error) {
 	config, _, err := image.DecodeConfig(io.LimitReader(r, maxBytes))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrPicture, err)
@@ -50,7 +59,7 @@ func Decode(r io.ReadSeeker) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrPicture, err)
 	}
-	return Find(picture)
+	return picture, nil
 }
 
 // Find gives the texts of all QR codes in a picture, each once, or ErrNoCode.
