@@ -65,26 +65,3 @@ func TestANewKeyEndsTheOldOne(t *testing.T) {
 	})
 	f.refused("nobody", directory.ErrUnknownClient, func(tx store.Tx) error { _, err := f.NewClientKey(tx, "nobody"); return err })
 }
-
-func TestMatchingIsWhatADynamicGroupHolds(t *testing.T) {
-	f := newFixture(t)
-	f.update(func(tx store.Tx) error {
-		for name, department := range map[string]string{"zoe": "Sales", "adam": "sales", "eve": "Finance"} {
-			if _, err := f.CreateUser(tx, directory.User{Name: name, Attributes: map[string]string{"department": department}}); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	f.view(func(tx store.Tx) error {
-		users, err := f.Matching(tx, `user.department -eq "Sales"`, 10)
-		if len(users) != 2 || users[0].Name != "adam" || users[1].Name != "zoe" {
-			t.Errorf("%v", users)
-		}
-		if users, _ := f.Matching(tx, `user.department -eq "Sales"`, 1); len(users) != 1 {
-			t.Errorf("%d users, not 1", len(users))
-		}
-		return err
-	})
-	f.refused("a broken rule", directory.ErrInvalid, func(tx store.Tx) error { _, err := f.Matching(tx, `user.department -eq`, 1); return err })
-}

@@ -312,3 +312,27 @@ func (s *site) size() (size int64) {
 	}))
 	return size
 }
+
+func TestFormsThatAreTooLongAreRefusedWhole(t *testing.T) {
+	s := newSite(t)
+	s.asAdmin()
+	s.post("/admin/groups", "name", "Pilot", "description", strings.Repeat("x", 80<<10)).want(http.StatusBadRequest, "message")
+	s.get("/admin/groups").lacks("Pilot")
+	s.upload("name\n"+strings.Repeat("x", 10<<20), "").want(http.StatusBadRequest, "message")
+}
+
+func TestWhatIsNoMoreIsNotFound(t *testing.T) {
+	s := newSite(t)
+	s.asAdmin()
+	for _, path := range []string{"/admin/users/none", "/admin/groups/none", "/admin/clients/none", "/admin/enrolments/none", "/admin/none", methodPath + "/configure?type=user&id=none"} {
+		s.get(path).want(http.StatusNotFound, "message")
+	}
+	for _, path := range []string{
+		"/admin/users/none", "/admin/users/none/release", "/admin/users/none/revoke", "/admin/users/none/totp", "/admin/users/none/delete", "/admin/users/none/enrol",
+		"/admin/groups/none", "/admin/groups/none/remove", "/admin/groups/none/delete", "/admin/clients/none", "/admin/clients/none/key", "/admin/clients/none/delete",
+		"/admin/enrolments/none/cancel",
+	} {
+		s.post(path, "name", "none").want(http.StatusNotFound, "message")
+	}
+	s.post("/admin/users/none/password", "password", "a long password").want(http.StatusNotFound, "message")
+}

@@ -30,7 +30,7 @@ func (p *Portal) devices(w http.ResponseWriter, r *http.Request, who admin) erro
 	next := q.Get("after")
 	err := p.Store.View(r.Context(), func(tx store.Tx) (err error) {
 		var users []directory.User
-		if users, next, err = p.search(tx, v.Query, next); err != nil {
+		if users, next, err = p.Directory.Search(tx, v.Query, next, usersAPage); err != nil {
 			return err
 		}
 		v.Rows = nil

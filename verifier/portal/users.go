@@ -17,11 +17,7 @@ import (
 	"countersign/verifier/store"
 )
 
-const (
-	usersAPage = 50
-	// usersLookedAt bounds a search that finds little: the rest is one click on.
-	usersLookedAt = 20_000
-)
+const usersAPage = 50
 
 // usersView is the data of admin-users.html.
 type usersView struct {
@@ -42,7 +38,7 @@ func (p *Portal) showUsers(w http.ResponseWriter, r *http.Request, who admin, st
 	v.Manage = who.can(ManageUsers)
 	after := r.URL.Query().Get("after")
 	err := p.Store.View(r.Context(), func(tx store.Tx) (err error) {
-		v.Users, after, err = p.search(tx, v.Query, after)
+		v.Users, after, err = p.Directory.Search(tx, v.Query, after, usersAPage)
 		return err
 	})
 	if err != nil {
@@ -52,26 +48,6 @@ func (p *Portal) showUsers(w http.ResponseWriter, r *http.Request, who admin, st
 		v.Next = "/admin/users?" + url.Values{"q": {v.Query}, "after": {after}}.Encode()
 	}
 	return p.view(w, r, who, status, "users", "admin.users", v)
-}
-
-// search finds a page of the users whose name, display name or id has the
-// query in it, without case, and says after which name the next page begins.
-func (p *Portal) search(tx store.Tx, query, after string) (found []directory.User, next string, err error) {
-	query = strings.ToLower(query)
-	looked := 0
-	err = p.Directory.ListUsers(tx, store.Range{After: after}, func(u directory.User) error {
-		if len(found) == usersAPage || looked == usersLookedAt {
-			next = after
-			return store.Stop
-		}
-		after = strings.ToLower(u.Name)
-		looked++
-		if strings.Contains(after, query) || strings.Contains(strings.ToLower(u.DisplayName), query) || query == strings.ToLower(u.ID) {
-			found = append(found, u)
-		}
-		return nil
-	})
-	return found, next, err
 }
 
 // addUser is POST /admin/users: a user without a password, who is given one on
@@ -328,6 +304,9 @@ func (p *Portal) revokeDevice(w http.ResponseWriter, r *http.Request, who admin)
 		return err
 	}
 	id, device := r.PathValue("id"), identity.Thumbprint(value("device"))
+	if device == "" {
+		return directory.ErrUnknownDevice
+	}
 	err = p.Store.View(r.Context(), func(tx store.Tx) error {
 		d, err := p.Directory.DeviceByID(tx, device)
 		if err == nil && d.User != id {
