@@ -37,7 +37,7 @@ func (b *boot) Sealed() bool {
 
 // Start implements ui.Boot.
 func (b *boot) Start(ctx context.Context) (ui.Core, error) {
-	store, err := keyring.NewSystem(keyring.SystemOptions{Service: b.service})
+	store, err := keyring.NewSystem(keyringOptions(b.service, b.data))
 	if err == nil {
 		err = keyring.Probe(ctx, store)
 	}

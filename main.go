@@ -47,7 +47,8 @@ type flags struct {
 	Version  bool     `help:"Print the version."`
 }
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+// Android starts a program without arguments, not even its name.
+func main() { os.Exit(run(os.Args[min(1, len(os.Args)):], os.Stdout, os.Stderr)) }
 
 // run is main with its surroundings as arguments. Exit status: 0, 1 where
 // something failed, 2 for usage.
@@ -141,7 +142,7 @@ func layout(flag string) string {
 // the same: it tells where they have accounts.
 func dataFolder(given string) (string, error) {
 	if given == "" {
-		config, err := os.UserConfigDir()
+		config, err := configFolder()
 		if err != nil {
 			return "", fmt.Errorf("finding the configuration folder (or give --data): %w", err)
 		}
