@@ -128,6 +128,8 @@ const (
 	NoticeDeviceAdded     = "device_added"
 	NoticeDeviceRemoved   = "device_removed"
 	NoticePasswordChanged = "password_changed"
+	NoticeTOTPAdded       = "totp_added"
+	NoticeTOTPRemoved     = "totp_removed"
 	NoticeReported        = "reported" // another device of the user said "No, it's not me"
 	NoticeLocked          = "locked"
 	NoticeUnlocked        = "unlocked"
@@ -144,7 +146,7 @@ type Notice struct {
 func (Notice) Type() string { return TypeNotice }
 
 func (m Notice) check() error {
-	kinds := []string{NoticeDeviceAdded, NoticeDeviceRemoved, NoticePasswordChanged, NoticeReported, NoticeLocked, NoticeUnlocked}
+	kinds := []string{NoticeDeviceAdded, NoticeDeviceRemoved, NoticePasswordChanged, NoticeTOTPAdded, NoticeTOTPRemoved, NoticeReported, NoticeLocked, NoticeUnlocked}
 	if !slices.Contains(kinds, m.Kind) {
 		return malformed(m, "kind")
 	}

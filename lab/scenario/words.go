@@ -170,5 +170,5 @@ type notice string
 // UnmarshalText refuses what is no notice.
 func (n *notice) UnmarshalText(text []byte) error {
 	return wordOf(n, text, none, message.NoticeDeviceAdded, message.NoticeDeviceRemoved, message.NoticePasswordChanged,
-		message.NoticeReported, message.NoticeLocked, message.NoticeUnlocked)
+		message.NoticeTOTPAdded, message.NoticeTOTPRemoved, message.NoticeReported, message.NoticeLocked, message.NoticeUnlocked)
 }

@@ -329,6 +329,7 @@ func (p *Portal) removeTOTP(w http.ResponseWriter, r *http.Request, who admin) e
 	if err != nil {
 		return err
 	}
+	p.Challenges.Notify(r.Context(), id, message.NoticeTOTPRemoved, "")
 	return redirect(w, r, "/admin/users/"+id+"?saved")
 }
 

@@ -128,6 +128,7 @@ func (web *Web) confirmTOTP(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	web.Challenges.Notify(r.Context(), current.User, message.NoticeTOTPAdded, "")
 	return web.noticed(w, r, current, "account.totp_added")
 }
 
@@ -161,5 +162,6 @@ func (web *Web) doRemoveTOTP(w http.ResponseWriter, r *http.Request, current ses
 	if err != nil {
 		return err
 	}
+	web.Challenges.Notify(r.Context(), current.User, message.NoticeTOTPRemoved, "")
 	return web.noticed(w, r, current, "account.totp_removed")
 }
