@@ -350,3 +350,20 @@ func TestEveryMetricAndSettingIsDocumented(t *testing.T) {
 		}
 	}
 }
+
+func TestTheProtocolPageNamesEveryMember(t *testing.T) {
+	page := read(t, "protocol.md")
+	member := regexp.MustCompile(`json:"(\w+)`)
+	count := 0
+	for _, file := range []string{"../message/message.go", "../message/device.go", "../message/verifier.go", "../transport/token.go", "../transport/frame.go"} {
+		for _, m := range member.FindAllStringSubmatch(read(t, file), -1) {
+			count++
+			if !strings.Contains(page, "`"+m[1]+"`") {
+				t.Errorf("%s: the member %s is not on the page", file, m[1])
+			}
+		}
+	}
+	if count < 50 {
+		t.Errorf("found %d members only", count)
+	}
+}
