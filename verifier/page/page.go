@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"net/url"
 	"path"
 	"strings"
 
@@ -160,8 +161,10 @@ type View struct {
 	Data      any    // the template's own
 
 	Lang Language
-	Path string // the page's path, for the language switch
+	Path string // the page's path
 	text func(key string, args ...any) (string, error)
+
+	query url.Values
 }
 
 // Item is an entry of a navigation.
@@ -179,10 +182,20 @@ func (v View) Heading() (string, error) { return v.text(v.Title, v.TitleArgs...)
 // Languages are what the switch offers.
 func (v View) Languages() []Language { return Languages() }
 
+// InLanguage is the page's address in another language: what it asks for stays.
+func (v View) InLanguage(tag string) string {
+	query := url.Values{}
+	for name, values := range v.query {
+		query[name] = values
+	}
+	query.Set(LanguageParameter, tag)
+	return v.Path + "?" + query.Encode()
+}
+
 // Render draws a page. A template that fails sends no half a page.
 func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, name string, v View) {
 	v.Lang = LanguageOf(r)
-	v.Path = r.URL.Path
+	v.Path, v.query = r.URL.Path, r.URL.Query()
 	v.text = func(key string, args ...any) (string, error) { return p.texts.text(v.Lang.Tag, key, args...) }
 	var b bytes.Buffer
 	t, ok := p.templates[name]

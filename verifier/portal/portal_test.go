@@ -263,6 +263,15 @@ func TestForeignOriginsAreRefused(t *testing.T) {
 	s.get("/admin/users").lacks("eve")
 }
 
+func TestAnotherLanguageKeepsWhatAPageAsksFor(t *testing.T) {
+	s := newSite(t)
+	s.asAdmin()
+	for tag, words := range map[string]string{"sv": "Kräv nummermatchning", "th": "กำหนดให้จับคู่หมายเลข", "en": "Require number matching"} {
+		p := s.get(methodPath + "/configure?type=group&id=all_users")
+		s.get(p.find(`href="([^"]*lang=` + tag + `[^"]*)"`)).want(http.StatusOK, "admin-configure").has(words)
+	}
+}
+
 func TestPagesAskNothingOfOtherHosts(t *testing.T) {
 	s := newSite(t)
 	s.asAdmin()
