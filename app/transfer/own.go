@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -97,8 +99,28 @@ func WriteEncrypted(ctx context.Context, dst io.Writer, entries []Entry, passphr
 	return nil
 }
 
+// ageMemory is what the key of an age file takes by its header, "-> scrypt SALT
+// LOG2N": 128·r·N octets with r 8 (RFC 7914 §5; C2SP age, scrypt recipient).
+// Whatever is no such header is refused later, and counts as the most.
+func ageMemory(data []byte) int64 {
+	lines := bytes.SplitN(data[:min(len(data), 256)], []byte("\n"), 3)
+	if len(lines) < 3 {
+		return ownKDFMemory
+	}
+	fields := strings.Fields(string(lines[1]))
+	if len(fields) != 4 || fields[1] != "scrypt" {
+		return ownKDFMemory
+	}
+	logN, err := strconv.Atoi(fields[3])
+	if err != nil || logN < 1 || logN > 20 {
+		return ownKDFMemory
+	}
+	return 1 << (10 + logN)
+}
+
 func readOwnEncrypted(r *run, data []byte) error {
-	passphrase, err := r.password(ownKDFMemory)
+	memory := ageMemory(data)
+	passphrase, err := r.password(memory)
 	if err != nil {
 		return err
 	}
@@ -106,7 +128,7 @@ func readOwnEncrypted(r *run, data []byte) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrWrongPassword, err)
 	}
-	plain, err := r.derive(ownKDFMemory, func() ([]byte, error) {
+	plain, err := r.derive(memory, func() ([]byte, error) {
 		return backup.ReadAll(bytes.NewReader(data), backupKind, key, MaxFileBytes)
 	})
 	switch {
