@@ -268,7 +268,7 @@ func TestAnotherLanguageKeepsWhatAPageAsksFor(t *testing.T) {
 	s.asAdmin()
 	for tag, words := range map[string]string{"sv": "Kräv nummermatchning", "th": "กำหนดให้จับคู่หมายเลข", "en": "Require number matching"} {
 		p := s.get(methodPath + "/configure?type=group&id=all_users")
-		s.get(p.find(`href="([^"]*lang=` + tag + `[^"]*)"`)).want(http.StatusOK, "admin-configure").has(words)
+		s.get(p.find(`href="([^"]*lang=`+tag+`[^"]*)"`)).want(http.StatusOK, "admin-configure").has(words)
 	}
 }
 
