@@ -68,13 +68,21 @@ func (s *server) demoUser(tx store.Tx, password string) (directory.User, error) 
 	if err := s.verifier.Directory.SetPassword(tx, user.ID, password); err != nil {
 		return user, err
 	}
-	return user, s.verifier.Tenant.Update(tx, "demo", func(t *tenant.Settings) error {
-		if t.Name == tenant.Default().Name {
-			t.Name, t.Domain = "Contoso", demoDomain
+	for _, set := range []func(*tenant.Settings){
+		func(t *tenant.Settings) {
+			if t.Name == tenant.Default().Name {
+				t.Name, t.Domain = "Contoso", demoDomain
+			}
+		},
+		func(t *tenant.Settings) { t.PasswordEnrolment = true },
+	} {
+		err := s.verifier.Tenant.Update(tx, "demo", func(t *tenant.Settings) error { set(t); return nil })
+		// What the configuration file fixes stands, in a demo, too.
+		if err != nil && !errors.Is(err, tenant.ErrOverridden) {
+			return user, err
 		}
-		t.PasswordEnrolment = true
-		return nil
-	})
+	}
+	return user, nil
 }
 
 // demoClient gives the key of a new client; an existing one keeps its own.

@@ -15,7 +15,7 @@ import (
 
 	"countersign/crypto/envelope"
 	"countersign/relay/relaybench"
-	"countersign/tools/bench/signins"
+	"countersign/tools/bench/verifierbench"
 )
 
 // asRelay makes this program the relay whose memory is measured.
@@ -77,11 +77,11 @@ func measureSignIns(ctx context.Context, print func(figure) error) (err error) {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	fsync, err := signins.MeasureFsync(dir, 2*time.Second)
+	fsync, err := verifierbench.MeasureFsync(dir, 2*time.Second)
 	if err != nil {
 		return err
 	}
-	s, err := signins.New(ctx, dir, users)
+	s, err := verifierbench.New(ctx, dir, users)
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func measureSignIns(ctx context.Context, print func(figure) error) (err error) {
 		if _, err := s.MeasureSignIns(ctx, atOnce, duration/10); err != nil { // warm
 			return err
 		}
-		before, err := signins.MeasureCrypto(ctx, duration/5)
+		before, err := verifierbench.MeasureCrypto(ctx, duration/5)
 		if err != nil {
 			return err
 		}
@@ -102,7 +102,7 @@ func measureSignIns(ctx context.Context, print func(figure) error) (err error) {
 		if err != nil {
 			return err
 		}
-		after, err := signins.MeasureCrypto(ctx, duration/5)
+		after, err := verifierbench.MeasureCrypto(ctx, duration/5)
 		if err != nil {
 			return err
 		}

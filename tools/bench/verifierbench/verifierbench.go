@@ -1,8 +1,8 @@
-// Package signins measures whole sign-ins: start, envelope, relay, device,
+// Package verifierbench measures whole sign-ins: start, envelope, relay, device,
 // answer, envelope, relay, settled on disk, waiter told. Beside them it measures
 // what limits them on this machine in this run: the cryptography alone, and
 // append with fsync alone. Only the ratios mean something elsewhere.
-package signins
+package verifierbench
 
 import (
 	"context"
@@ -164,7 +164,7 @@ func (s *Service) connect(ctx context.Context, group *errgroup.Group, url string
 	case <-all:
 		return nil
 	case <-time.After(time.Minute):
-		return errors.New("signins: the devices do not connect")
+		return errors.New("verifierbench: the devices do not connect")
 	}
 }
 
@@ -231,7 +231,7 @@ func (d *device) answer(ctx context.Context) error {
 			return err
 		}
 		if _, err := d.client.Send(ctx, d.keys.Signing.Thumbprint(), sealed); err != nil && ctx.Err() == nil {
-			return fmt.Errorf("signins: answering: %w", err)
+			return fmt.Errorf("verifierbench: answering: %w", err)
 		}
 	}
 }
@@ -247,7 +247,7 @@ type SignIns struct {
 // MeasureSignIns runs whole sign-ins for d, so many at once, each of another user.
 func (s *Service) MeasureSignIns(ctx context.Context, atOnce int, d time.Duration) (SignIns, error) {
 	if atOnce > len(s.devices) {
-		return SignIns{}, fmt.Errorf("signins: %d at once with %d users", atOnce, len(s.devices))
+		return SignIns{}, fmt.Errorf("verifierbench: %d at once with %d users", atOnce, len(s.devices))
 	}
 	took := make([][]time.Duration, atOnce)
 	group, ctx := errgroup.WithContext(ctx)
@@ -290,7 +290,7 @@ func (s *Service) signIn(ctx context.Context, d *device) error {
 	d.number <- c.Number
 	got, err := s.verifier.Challenges.Get(ctx, s.web.ID, c.ID, time.Minute)
 	if err == nil && got.State != challenge.Approved {
-		err = fmt.Errorf("signins: a sign-in ended %s %s", got.State, got.Reason)
+		err = fmt.Errorf("verifierbench: a sign-in ended %s %s", got.State, got.Reason)
 	}
 	return err
 }

@@ -1,4 +1,4 @@
-package signins
+package verifierbench
 
 import (
 	"context"

@@ -7,13 +7,13 @@ import (
 
 	"go.uber.org/goleak"
 
-	"countersign/tools/bench/signins"
+	"countersign/tools/bench/verifierbench"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestTheMeasurementsMeasure(t *testing.T) {
-	s, err := signins.New(t.Context(), t.TempDir(), 8)
+	s, err := verifierbench.New(t.Context(), t.TempDir(), 8)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,16 +27,16 @@ func TestTheMeasurementsMeasure(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
-	if rate, err := signins.MeasureCrypto(t.Context(), 50*time.Millisecond); err != nil || rate <= 0 {
+	if rate, err := verifierbench.MeasureCrypto(t.Context(), 50*time.Millisecond); err != nil || rate <= 0 {
 		t.Errorf("crypto %v, %v", rate, err)
 	}
-	if rate, err := signins.MeasureFsync(t.TempDir(), 50*time.Millisecond); err != nil || rate <= 0 {
+	if rate, err := verifierbench.MeasureFsync(t.TempDir(), 50*time.Millisecond); err != nil || rate <= 0 {
 		t.Errorf("fsync %v, %v", rate, err)
 	}
 }
 
 func BenchmarkSignIns(b *testing.B) {
-	s, err := signins.New(b.Context(), b.TempDir(), 1000)
+	s, err := verifierbench.New(b.Context(), b.TempDir(), 1000)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func BenchmarkSignIns(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				limit, err := signins.MeasureCrypto(b.Context(), 2*time.Second)
+				limit, err := verifierbench.MeasureCrypto(b.Context(), 2*time.Second)
 				if err != nil {
 					b.Fatal(err)
 				}
