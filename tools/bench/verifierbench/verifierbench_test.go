@@ -1,4 +1,4 @@
-package signins_test
+package verifierbench_test
 
 import (
 	"strconv"
