@@ -8,6 +8,7 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +23,13 @@ import (
 )
 
 var update = flag.Bool("update", false, "write the masters anew; look at every one of them before committing")
+
+// TestMain lets the garbage wait: most of what the tests draw is pictures that
+// are thrown away at once, and collecting them took a seventh of the time.
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(400)
+	os.Exit(m.Run())
+}
 
 // screens are the screens that have masters, each by what leads to it.
 func screens() map[string]func(*bench) {

@@ -113,9 +113,14 @@ func TestAFailedBackupIsToldInTheSettings(t *testing.T) {
 
 func TestWrongPasswordIsToldFromADamagedFile(t *testing.T) {
 	b := phone(t)
-	whole := folderOf(t, "correct horse", transfer.Entry{Key: otp.Key{Type: otp.TOTP, Issuer: "A", Name: "a", Secret: "twenty octets of this", Algorithm: "SHA1", Digits: 6, Period: 30}})
+	entries := []transfer.Entry{{Key: otp.Key{Type: otp.TOTP, Issuer: "A", Name: "a", Secret: "twenty octets of this", Algorithm: "SHA1", Digits: 6, Period: 30}}}
+	whole, err := transfer.MarshalAegisEncrypted(entries, "correct horse")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := bytes.LastIndex(whole, []byte(`"db"`)) + 20 // within the sealed part
 	damaged := bytes.Clone(whole)
-	damaged[len(damaged)-1] ^= 1
+	damaged[at] ^= 1
 	for name, c := range map[string]struct {
 		content  []byte
 		password string
@@ -124,7 +129,7 @@ func TestWrongPasswordIsToldFromADamagedFile(t *testing.T) {
 		"wrong password": {whole, "wrong horse", "error.import_password"},
 		"damaged":        {damaged, "correct horse", "error.import_damaged"},
 	} {
-		path := filepath.Join(t.TempDir(), "backup.age")
+		path := filepath.Join(t.TempDir(), "vault.json")
 		if err := os.WriteFile(path, c.content, 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -226,14 +226,17 @@ func (u *UI) settings() app.Settings {
 func (u *UI) restyle() {
 	s := u.settings()
 	dark := s.Theme == app.ThemeDark || (s.Theme == app.ThemeSystem && u.cfg.App.Settings().ThemeVariant() == theme.VariantDark)
-	u.style = design.NewStyle(dark, float32(s.TextScale))
-	u.style.Acted = u.touched
+	if style := design.NewStyle(dark, float32(s.TextScale)); u.style == nil || style.Dark != u.style.Dark || style.Scale != u.style.Scale {
+		// Each theme makes Fyne read the fonts anew: only where it is another.
+		u.style = style
+		u.style.Acted = u.touched
+		u.cfg.App.Settings().SetTheme(design.NewTheme(u.style))
+	}
 	language := s.Language
 	if language == "" {
 		language = u.cfg.Locale
 	}
 	u.p = u.cfg.Catalogue.Printer(language)
-	u.cfg.App.Settings().SetTheme(design.NewTheme(u.style))
 }
 
 // systemLook follows the system between light and dark.
