@@ -74,12 +74,12 @@ func (b *Bench) fill(ctx context.Context, home, data string) error {
 		return err
 	}
 	defer r.stop()
-	if _, err := b.tool(ctx, "xdotool", "windowfocus", "--sync", r.window); err != nil {
+	if _, err := b.xdotool(ctx, "windowfocus", "--sync", r.window); err != nil {
 		return err
 	}
 	index := filepath.Join(home, "data", "accounts.json")
 	return poll(ctx, func() (bool, error) {
-		if _, err := b.tool(ctx, "xdotool", "key", "Return"); err != nil {
+		if _, err := b.xdotool(ctx, "key", "Return"); err != nil {
 			return false, err
 		}
 		text, err := os.ReadFile(index)
@@ -117,7 +117,7 @@ func (b *Bench) idle(ctx context.Context, home, program string, args ...string) 
 	if shown, err = r.spends(ctx, while); err != nil {
 		return 0, 0, err
 	}
-	if _, err := b.tool(ctx, "xdotool", "windowunmap", "--sync", r.window); err != nil {
+	if _, err := b.xdotool(ctx, "windowunmap", "--sync", r.window); err != nil {
 		return 0, 0, err
 	}
 	if err := wait(ctx, settling); err != nil {

@@ -156,7 +156,7 @@ func (b *Bench) start(ctx context.Context, home, program string, args ...string)
 	}
 	if err := r.draws(ctx, started); err != nil {
 		r.stop()
-		return nil, fmt.Errorf("%s: %w", program, err)
+		return nil, fmt.Errorf("xdotool: %w", err)
 	}
 	return r, nil
 }
@@ -189,7 +189,7 @@ func (r *running) draws(ctx context.Context, started string) error {
 	if err != nil {
 		return err
 	}
-	out, err := r.bench.tool(ctx, "xdotool", "search", "--onlyvisible", "--name", "^Countersign$")
+	out, err := r.bench.xdotool(ctx, "search", "--onlyvisible", "--name", "^Countersign$")
 	r.window = strings.TrimSpace(string(out))
 	return err
 }
@@ -226,15 +226,15 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// tool runs an X program on the bench's screen.
-func (b *Bench) tool(ctx context.Context, program string, args ...string) ([]byte, error) {
+// xdotool runs xdotool on the bench's screen.
+func (b *Bench) xdotool(ctx context.Context, args ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, program, args...)
+	cmd := exec.CommandContext(ctx, "xdotool", args...)
 	cmd.Env = append(os.Environ(), "DISPLAY="+b.display)
 	out, err := cmd.Output()
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", program, err)
+		return nil, fmt.Errorf("xdotool: %w", err)
 	}
 	return out, nil
 }
