@@ -132,8 +132,10 @@ func foreign(b *bench) transfer.Result {
 	b.core.keys[b.core.accounts[1].ID] = known
 	fresh := otp.NewTOTP("Nordbanken", "alex")
 	fresh.Secret = otp.Secret("another secret, twenty")
-	return transfer.Result{Format: transfer.FormatAegis, Entries: []transfer.Entry{{Key: fresh, Groups: []string{"Arbete"}}, {Key: known}},
-		Unsupported: []transfer.Unsupported{{Name: "Old VPN (zoe)", Reason: "algorithm MD5 is not supported"}}}
+	return transfer.Result{
+		Format: transfer.FormatAegis, Entries: []transfer.Entry{{Key: fresh, Groups: []string{"Arbete"}}, {Key: known}},
+		Unsupported: []transfer.Unsupported{{Name: "Old VPN (zoe)", Reason: "algorithm MD5 is not supported"}},
+	}
 }
 
 // keyOf makes a key for an account, another for each number.

@@ -178,8 +178,10 @@ func (u *UI) askImportPassword(src importSource, asked transfer.Challenge) {
 		}
 		password.Entry.OnSubmitted = func(string) { submit() }
 		u.focusLater(password.Entry)
-		content := []fyne.CanvasObject{u.muted(u.F("import.encrypted", args{"file": src.name, "format": string(asked.Format)})),
-			kit.NewCard(u.style, password), kit.NewButton(u.style, kit.Primary, u.T("action.continue"), "", submit)}
+		content := []fyne.CanvasObject{
+			u.muted(u.F("import.encrypted", args{"file": src.name, "format": string(asked.Format)})),
+			kit.NewCard(u.style, password), kit.NewButton(u.style, kit.Primary, u.T("action.continue"), "", submit),
+		}
 		if asked.Memory >= muchMemory {
 			content = append(content, u.note("info", "info", u.F("import.memory", args{"memory": mebibytes(asked.Memory)})))
 		}
