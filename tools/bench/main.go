@@ -1,3 +1,5 @@
+//go:build unix
+
 // Bench prints the figures of servers and app as JSON lines: each with its limit measured
 // in the same run, the ratio of the two, the aim, and the method.
 package main

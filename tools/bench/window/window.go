@@ -1,3 +1,5 @@
+//go:build unix
+
 // Package window measures the app in a real window: on an X server and a session
 // bus of its own, with an unlocked keyring, as at a person's desk but without a
 // graphics card. An empty window of the same toolkit, in the same run, is the
