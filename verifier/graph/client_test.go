@@ -108,6 +108,7 @@ func checkClientSaw(t *testing.T, output []byte) {
 		"/afterRoundTrip" + number + "/state":                                      `"enabled"`,
 		"/afterRoundTrip/featureSettings/displayAppInformationRequiredState/state": `"disabled"`,
 		"/afterRoundTrip/includeTargets/0/displayAppInformationRequiredState":      `"disabled"`,
+
 		"/v1/includeTargets/0":               `{"targetType":"group","id":"all_users","isRegistrationRequired":false,"authenticationMode":"any"}`,
 		"/v1" + number:                       ``,
 		"/selected/state":                    `"enabled"`,
