@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"countersign/app"
 	"countersign/lab"
@@ -234,8 +233,10 @@ func (c brokerCmd) signIn(e *env, device *lab.Device) (app.Result, error) {
 	return device.Broker(e.ctx, e.terminal, c.User, password)
 }
 
+// printJSON writes one object on one line, as every command of the project does:
+// whoever reads line by line gets it whole.
 func printJSON(e *env, v any) error {
-	if err := json.MarshalWrite(e.stdout, v, jsontext.WithIndent("  ")); err != nil {
+	if err := json.MarshalWrite(e.stdout, v); err != nil {
 		return fmt.Errorf("writing the answer: %w", err)
 	}
 	_, err := fmt.Fprintln(e.stdout)
