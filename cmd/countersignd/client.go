@@ -19,7 +19,7 @@ type clientAddCmd struct {
 
 	Address                       string `group:"RADIUS (kinds radius and nps)" help:"Address that its packets come from." placeholder:"IP"`
 	RadiusSecretStdin             bool   `group:"RADIUS (kinds radius and nps)" help:"Read the shared secret (16 characters or more) from standard input."`
-	NPSVersion                    string `group:"RADIUS (kinds radius and nps)" name:"nps-version" help:"Version of the NPS extension to behave as." placeholder:"V"`
+	NPSVersion                    string `group:"RADIUS (kinds radius and nps)" name:"nps-version" help:"Version of the NPS extension to behave as (kind nps; default 1.2.2216.1)." placeholder:"V"`
 	Override                      string `group:"RADIUS (kinds radius and nps)" help:"OVERRIDE_NUMBER_MATCHING_WITH_OTP." placeholder:"TRUE|FALSE"`
 	RDGateway                     bool   `group:"RADIUS (kinds radius and nps)" name:"rd-gateway" help:"A Remote Desktop Gateway, which can take no code."`
 	NoPrompt                      bool   `group:"RADIUS (kinds radius and nps)" help:"The client cannot show a prompt."`
@@ -53,6 +53,10 @@ func (c clientAddCmd) Run(e *env) error {
 	}{added.ID, key}, "id   %s\nkey  %s", added.ID, key)
 }
 
+// defaultNPSVersion is the first version of the NPS extension that asks for a
+// code by itself. A client without a version would behave as the oldest.
+const defaultNPSVersion = "1.2.2216.1"
+
 // client makes of the command line what it describes.
 func (c clientAddCmd) client(e *env) (directory.NewClient, error) {
 	n := directory.NewClient{Name: c.Name, Kind: policy.ClientKind(c.Kind)}
@@ -74,6 +78,9 @@ func (c clientAddCmd) client(e *env) (directory.NewClient, error) {
 	n.RADIUS = &directory.RADIUSClient{
 		NPSVersion: c.NPSVersion, RDGateway: c.RDGateway, NoPrompt: c.NoPrompt,
 		RequireMessageAuthenticator: !c.NoRequireMessageAuthenticator,
+	}
+	if n.Kind == policy.KindNPS && n.RADIUS.NPSVersion == "" {
+		n.RADIUS.NPSVersion = defaultNPSVersion
 	}
 	var err error
 	if n.RADIUS.Address, err = netip.ParseAddr(c.Address); err != nil {
