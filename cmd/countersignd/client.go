@@ -53,10 +53,6 @@ func (c clientAddCmd) Run(e *env) error {
 	}{added.ID, key}, "id   %s\nkey  %s", added.ID, key)
 }
 
-// defaultNPSVersion is the first version of the NPS extension that asks for a
-// code by itself. A client without a version would behave as the oldest.
-const defaultNPSVersion = "1.2.2216.1"
-
 // client makes of the command line what it describes.
 func (c clientAddCmd) client(e *env) (directory.NewClient, error) {
 	n := directory.NewClient{Name: c.Name, Kind: policy.ClientKind(c.Kind)}
@@ -78,9 +74,6 @@ func (c clientAddCmd) client(e *env) (directory.NewClient, error) {
 	n.RADIUS = &directory.RADIUSClient{
 		NPSVersion: c.NPSVersion, RDGateway: c.RDGateway, NoPrompt: c.NoPrompt,
 		RequireMessageAuthenticator: !c.NoRequireMessageAuthenticator,
-	}
-	if n.Kind == policy.KindNPS && n.RADIUS.NPSVersion == "" {
-		n.RADIUS.NPSVersion = defaultNPSVersion
 	}
 	var err error
 	if n.RADIUS.Address, err = netip.ParseAddr(c.Address); err != nil {

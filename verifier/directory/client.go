@@ -125,6 +125,10 @@ func (r RADIUSClient) check(kind policy.ClientKind) error {
 	return checkText("an NPS version", r.NPSVersion)
 }
 
+// defaultNPSVersion is the first version of the NPS extension that asks for a
+// code by itself (rule 9). Policy takes a client without a version for the oldest.
+const defaultNPSVersion = "1.2.2216.1"
+
 // AddClient makes a client and its key, which is given out this once.
 func (d *Directory) AddClient(tx store.Tx, n NewClient) (c Client, key string, err error) {
 	if err := n.check(); err != nil {
@@ -143,6 +147,9 @@ func (d *Directory) AddClient(tx store.Tx, n NewClient) (c Client, key string, e
 	if n.RADIUS != nil {
 		if c.RADIUS, err = d.sealRADIUS(tx, c.ID, *n.RADIUS, n.RADIUSSecret); err != nil {
 			return Client{}, "", err
+		}
+		if c.Kind == policy.KindNPS && c.RADIUS.NPSVersion == "" {
+			c.RADIUS.NPSVersion = defaultNPSVersion
 		}
 	}
 	if err := d.writeClient(tx, c); err != nil {

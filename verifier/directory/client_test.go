@@ -56,6 +56,20 @@ func TestClientsAreKnownByTheirKey(t *testing.T) {
 	f.refused("removing twice", directory.ErrUnknownClient, func(tx store.Tx) error { return f.RemoveClient(tx, c.ID) })
 }
 
+func TestAnNPSClientWithoutAVersionIsACurrentOne(t *testing.T) {
+	f := newFixture(t)
+	n := radiusClient("192.0.2.1")
+	n.RADIUS.NPSVersion = ""
+	if c, _ := f.addClient(n); c.Policy().Version != "1.2.2216.1" {
+		t.Errorf("the rules see %+v", c.Policy())
+	}
+	n = radiusClient("192.0.2.2")
+	n.Kind, n.RADIUS.NPSVersion, n.RADIUS.Override = policy.KindRADIUS, "", policy.OverrideUnset
+	if c, _ := f.addClient(n); c.Policy().Version != "" {
+		t.Errorf("a client of our own kind has the version %s", c.Policy().Version)
+	}
+}
+
 func TestRADIUSClients(t *testing.T) {
 	f := newFixture(t)
 	n := radiusClient("192.0.2.1")
