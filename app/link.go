@@ -215,7 +215,7 @@ func (l *link) take(ctx context.Context, from identity.Thumbprint, body string) 
 		return errStranger
 	}
 	now := l.app.now()
-	trust := envelope.Thumbprint(l.keys.verifier, message.TypeChallenge, message.TypeOutcome, message.TypeNotice, message.TypeRevoked)
+	trust := envelope.Thumbprint(l.keys.verifier, message.TypeChallenge, message.TypeOutcome, message.TypeNotice, message.TypeDevices, message.TypeRevoked)
 	m, _, err := message.Open(body, l.keys.encryption, l.keys.signing.Thumbprint(), now, trust)
 	if err != nil {
 		return err

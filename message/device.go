@@ -123,12 +123,15 @@ func TOTPSecret(linkSecret []byte) ([]byte, error) {
 }
 
 // Sync tells a verifier that the device is there, and which prompts it holds.
-// The verifier answers with the challenge that is pending and with an Outcome
-// for each prompt that is no longer.
+// The verifier answers with the challenge that is pending, with an Outcome for
+// each prompt that is no longer, and with Devices where they are asked for.
 type Sync struct {
 	Claims
 	About
 	Open []string `json:"open"` // challenge ids, at most 8
+	// Devices asks for the user's list. It is left out unless it is true, so that
+	// a Sync that does not ask is the same as before there was such a list.
+	Devices bool `json:"devices,omitempty"`
 }
 
 // Type is TypeSync.

@@ -16,6 +16,7 @@ const (
 	maxReason   = 64  // octets of a reason code
 	maxID       = 64  // octets of an id
 	maxOpen     = 8   // prompts that a Sync names
+	maxDevices  = 5   // devices that a Devices lists
 
 	maxLink = 2048 // octets of an enrolment link
 

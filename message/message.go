@@ -3,7 +3,7 @@
 // nobody's state.
 //
 //	device   → verifier   Enrol, Sync, Answer, Rekey
-//	verifier → device     Challenge, Outcome, Notice, Revoked
+//	verifier → device     Challenge, Outcome, Notice, Devices, Revoked
 //
 // Every message is decoded strictly, because "DECISION" read as "decision", or
 // the second of two equal members, once turned a denial into an approval.
@@ -37,6 +37,7 @@ const (
 	TypeChallenge = "countersign-challenge+jwt"
 	TypeOutcome   = "countersign-outcome+jwt"
 	TypeNotice    = "countersign-notice+jwt"
+	TypeDevices   = "countersign-devices+jwt"
 	TypeRevoked   = "countersign-revoked+jwt"
 )
 
@@ -140,6 +141,8 @@ func Decode(typ string, payload []byte) (Message, error) {
 		return decode[Outcome](payload)
 	case TypeNotice:
 		return decode[Notice](payload)
+	case TypeDevices:
+		return decode[Devices](payload)
 	case TypeRevoked:
 		return decode[Revoked](payload)
 	default:

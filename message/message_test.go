@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,6 +43,13 @@ func largest(t testing.TB, from, to identity.PrivateKey) []message.Message {
 	for i := range open {
 		open[i] = head.ID
 	}
+	devices := make([]message.ListedDevice, 5)
+	for i := range devices {
+		devices[i] = message.ListedDevice{
+			Name: strings.Repeat(`"`, 64), Platform: message.PlatformAndroid, FormFactor: message.FormDesktop, // two octets each, written
+			EnrolledAt: 1<<53 - 1, SeenAt: 1<<53 - 1, This: i == 4,
+		}
+	}
 	challenge := message.Challenge{
 		Claims: head, Scenario: message.ScenarioBroker, Mode: message.ModeNumber, Digits: 6,
 		App: strings.Repeat("ไ", 32), Origin: strings.Repeat("o", 192), IP: "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255",
@@ -53,7 +61,7 @@ func largest(t testing.TB, from, to identity.PrivateKey) []message.Message {
 			Claims: head, About: about, Enrolment: head.ID, Encryption: to.Public(), Name: strings.Repeat("é", 32),
 			MAC: strings.Repeat("M", 43),
 		},
-		message.Sync{Claims: head, About: about, Open: open},
+		message.Sync{Claims: head, About: about, Open: open, Devices: true},
 		message.Answer{
 			Claims: head, Challenge: head.ID, Decision: message.DecisionApprove, Number: "123456", UserVerification: true,
 			FormFactor: message.FormDesktop, AppVersion: about.AppVersion,
@@ -65,6 +73,7 @@ func largest(t testing.TB, from, to identity.PrivateKey) []message.Message {
 			Account: &message.Account{Organisation: strings.Repeat("ไ", 32), User: strings.Repeat("u", 128), TOTP: true},
 		},
 		message.Notice{Claims: head, Kind: message.NoticePasswordChanged, Detail: strings.Repeat("é", 32)},
+		message.Devices{Claims: head, List: devices},
 		message.Revoked{Claims: head},
 	}
 }
@@ -141,6 +150,24 @@ func TestWhatNobodyMaySeal(t *testing.T) {
 				func(c *message.Challenge) { c.Expires += 1 },
 			} {
 				b := m
+				edit(&b)
+				bad = append(bad, b)
+			}
+		case message.Devices:
+			for _, edit := range []func(*message.Devices){
+				func(d *message.Devices) { d.List = append(d.List, d.List[0]) },
+				func(d *message.Devices) { d.List = nil },
+				func(d *message.Devices) { d.List[4].This = false },
+				func(d *message.Devices) { d.List[0].This = true },
+				func(d *message.Devices) { d.List[0].Name = "" },
+				func(d *message.Devices) { d.List[0].Name = "a\u202eb" },
+				func(d *message.Devices) { d.List[0].Platform = "other" },
+				func(d *message.Devices) { d.List[0].FormFactor = "" },
+				func(d *message.Devices) { d.List[0].EnrolledAt = 0 },
+				func(d *message.Devices) { d.List[0].SeenAt = -1 },
+			} {
+				b := m
+				b.List = slices.Clone(m.List)
 				edit(&b)
 				bad = append(bad, b)
 			}

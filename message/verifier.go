@@ -127,6 +127,7 @@ func (m Outcome) check() error {
 const (
 	NoticeDeviceAdded     = "device_added"
 	NoticeDeviceRemoved   = "device_removed"
+	NoticeDeviceRekeyed   = "device_rekeyed" // a device of the user changed its keys
 	NoticePasswordChanged = "password_changed"
 	NoticeTOTPAdded       = "totp_added"
 	NoticeTOTPRemoved     = "totp_removed"
@@ -146,12 +147,59 @@ type Notice struct {
 func (Notice) Type() string { return TypeNotice }
 
 func (m Notice) check() error {
-	kinds := []string{NoticeDeviceAdded, NoticeDeviceRemoved, NoticePasswordChanged, NoticeTOTPAdded, NoticeTOTPRemoved, NoticeReported, NoticeLocked, NoticeUnlocked}
+	kinds := []string{NoticeDeviceAdded, NoticeDeviceRemoved, NoticeDeviceRekeyed, NoticePasswordChanged, NoticeTOTPAdded, NoticeTOTPRemoved, NoticeReported, NoticeLocked, NoticeUnlocked}
 	if !slices.Contains(kinds, m.Kind) {
 		return malformed(m, "kind")
 	}
 	if !text(m.Detail, maxName) {
 		return malformed(m, "detail")
+	}
+	return nil
+}
+
+// Devices lists the devices of the recipient's own user, for a Sync that asks.
+type Devices struct {
+	Claims
+	List []ListedDevice `json:"list"` // at most 5, and one of them the recipient
+}
+
+// ListedDevice is what a user may know of one device. It names no key: the list
+// is for people, and two organisations must find nothing in it to compare.
+type ListedDevice struct {
+	Name       string `json:"name"`
+	Platform   string `json:"platform"`
+	FormFactor string `json:"form_factor"`
+	EnrolledAt int64  `json:"enrolled_at"` // seconds since 1970
+	SeenAt     int64  `json:"seen_at"`     // of its last Sync, seconds since 1970; 0: none yet
+	This       bool   `json:"this"`        // it is the recipient
+}
+
+// FitName cuts a name to what a Devices can carry.
+func (d *ListedDevice) FitName() { d.Name = Clean(d.Name, maxName) }
+
+// Type is TypeDevices.
+func (Devices) Type() string { return TypeDevices }
+
+func (m Devices) check() error {
+	if len(m.List) > maxDevices {
+		return malformed(m, "list")
+	}
+	own := 0
+	for _, d := range m.List {
+		switch {
+		case d.Name == "" || !text(d.Name, maxName):
+			return malformed(m, "name")
+		case !slices.Contains(Platforms(), d.Platform) || !slices.Contains(FormFactors(), d.FormFactor):
+			return malformed(m, "platform or form_factor")
+		case d.EnrolledAt <= 0 || d.SeenAt < 0:
+			return malformed(m, "enrolled_at or seen_at")
+		}
+		if d.This {
+			own++
+		}
+	}
+	if own != 1 {
+		return malformed(m, "this")
 	}
 	return nil
 }

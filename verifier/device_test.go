@@ -271,12 +271,29 @@ func (s *service) enrolled(name string) *device {
 
 func (s *service) enrolledWith(name string, totp bool) (*device, message.Outcome) {
 	s.t.Helper()
-	ctx := context.Background()
 	var user directory.User
-	check(s.t, s.v.Store.Update(ctx, func(tx store.Tx) (err error) {
+	check(s.t, s.v.Store.Update(context.Background(), func(tx store.Tx) (err error) {
 		user, err = s.v.Directory.CreateUser(tx, directory.User{Name: name})
 		return err
 	}))
+	return s.enrolFor(user, totp)
+}
+
+// another enrols one more device for a user who has one.
+func (s *service) another(name string) *device {
+	s.t.Helper()
+	var user directory.User
+	check(s.t, s.v.Store.View(context.Background(), func(tx store.Tx) (err error) {
+		user, err = s.v.Directory.FindUser(tx, name)
+		return err
+	}))
+	d, _ := s.enrolFor(user, false)
+	return d
+}
+
+func (s *service) enrolFor(user directory.User, totp bool) (*device, message.Outcome) {
+	s.t.Helper()
+	ctx := context.Background()
 	link, e, err := s.v.Enrolments.Begin(ctx, enrol.Request{User: user.ID, Actor: "test", TOTP: totp})
 	check(s.t, err)
 	d := s.device(link)
@@ -289,7 +306,7 @@ func (s *service) enrolledWith(name string, totp bool) (*device, message.Outcome
 	}
 	d.send(d.answer(asked.ID, e.Number))
 	outcome := next[message.Outcome](d)
-	if outcome.State != message.StateApproved || outcome.Account == nil || outcome.Account.User != name {
+	if outcome.State != message.StateApproved || outcome.Account == nil || outcome.Account.User != user.Name {
 		s.t.Fatalf("enrolment ended %+v", outcome)
 	}
 	return d, outcome
@@ -331,7 +348,7 @@ func (s *service) refused(reason string) int {
 }
 
 func trustVerifier(id identity.Thumbprint) envelope.Trust {
-	return envelope.Thumbprint(id, message.TypeChallenge, message.TypeOutcome, message.TypeNotice, message.TypeRevoked)
+	return envelope.Thumbprint(id, message.TypeChallenge, message.TypeOutcome, message.TypeNotice, message.TypeDevices, message.TypeRevoked)
 }
 
 // signerOf reads who signed an auth token.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"countersign/crypto/envelope"
 	"countersign/crypto/identity"
@@ -22,7 +23,11 @@ type sender struct {
 	revoked   identity.PublicKey
 }
 
-var errUnknownKey = errors.New("verifier: the signer's key is not known")
+var (
+	errUnknownKey = errors.New("verifier: the signer's key is not known")
+	errProof      = errors.New("verifier: the proof of the new key is for another device")
+	errPending    = errors.New("verifier: keys do not change while a challenge is pending; the device asks again")
+)
 
 // receive handles one envelope off the relay. What is refused changes nothing:
 // it is logged with a reason, without contents, and counted.
@@ -123,6 +128,11 @@ func (v *Verifier) sync(ctx context.Context, id identity.Thumbprint, who sender,
 	if err != nil {
 		return err
 	}
+	if m.Devices {
+		if err := v.tellDevices(ctx, id); err != nil {
+			return err
+		}
+	}
 	ids := m.Open
 	if pending != "" {
 		ids = append([]string{pending}, m.Open...)
@@ -130,8 +140,43 @@ func (v *Verifier) sync(ctx context.Context, id identity.Thumbprint, who sender,
 	return v.Challenges.Repeat(ctx, id, ids...)
 }
 
+// tellDevices lists the user's devices to one of them: an enrolled one, and of
+// its own user alone.
+func (v *Verifier) tellDevices(ctx context.Context, id identity.Thumbprint) error {
+	var own directory.Device
+	var devices []directory.Device
+	err := v.Store.View(ctx, func(tx store.Tx) (err error) {
+		if own, err = v.Directory.DeviceByID(tx, id); err != nil {
+			return err
+		}
+		devices, err = v.Directory.Devices(tx, own.User)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	// The latest enrolled first: the directory's order is that of random keys.
+	slices.SortStableFunc(devices, func(a, b directory.Device) int { return b.EnrolledAt.Compare(a.EnrolledAt) })
+	list := make([]message.ListedDevice, len(devices))
+	for i, d := range devices {
+		list[i] = message.ListedDevice{
+			Name: d.Name, Platform: string(d.Platform), FormFactor: string(d.FormFactor), EnrolledAt: d.EnrolledAt.Unix(), This: d.ID == id,
+		}
+		if !d.SeenAt.IsZero() {
+			list[i].SeenAt = d.SeenAt.Unix()
+		}
+		list[i].FitName()
+	}
+	v.post.Post(own.Encryption, id, message.Devices{
+		Claims: message.NewClaims(v.keys.Signing.Thumbprint(), id, v.now(), message.EnrolmentLifetime), List: list,
+	})
+	return nil
+}
+
 // rekey replaces a device's keys. The old key signed the message, and the new
-// one proves itself.
+// one proves itself. Whoever stole a device's keys could do it too, so all of
+// the user's devices are told; under the new keys that is also the device's own
+// confirmation. A repeated Rekey comes from a key that is known no longer.
 func (v *Verifier) rekey(ctx context.Context, device directory.Device, m message.Rekey) error {
 	if device.ID == "" {
 		return errUnknownKey
@@ -141,12 +186,19 @@ func (v *Verifier) rekey(ctx context.Context, device directory.Device, m message
 		return fmt.Errorf("verifier: proof of the new key: %w", err)
 	}
 	if string(proof.Payload) != string(device.ID) {
-		return errors.New("verifier: the proof of the new key is for another device")
+		return errProof
 	}
-	return v.Store.Update(ctx, func(tx store.Tx) error {
-		current, err := v.Directory.DeviceByID(tx, device.ID)
-		if err != nil {
+	var current directory.Device
+	err = v.Store.Update(ctx, func(tx store.Tx) (err error) {
+		if current, err = v.Directory.DeviceByID(tx, device.ID); err != nil {
 			return err
+		}
+		// What is pending was asked of the old key, and is sealed to it.
+		switch pending, err := v.Challenges.Pending(tx, current.User); {
+		case err != nil:
+			return err
+		case pending != "":
+			return errPending
 		}
 		if err := v.Directory.RemoveDevice(tx, current.ID); err != nil {
 			return err
@@ -154,6 +206,11 @@ func (v *Verifier) rekey(ctx context.Context, device directory.Device, m message
 		current.ID, current.Signing, current.Encryption = m.Signing.Thumbprint(), m.Signing, m.Encryption
 		return v.Directory.AddDevice(tx, current)
 	})
+	if err != nil {
+		return err
+	}
+	v.Challenges.Notify(ctx, current.User, message.NoticeDeviceRekeyed, current.Name)
+	return nil
 }
 
 // knownType keeps what a stranger wrote out of labels and logs.
@@ -189,6 +246,9 @@ func refusal(err error) string {
 		{challenge.ErrUnknown, "unknown_challenge"},
 		{challenge.ErrStranger, "not_asked"},
 		{enrol.ErrRefused, "enrolment"},
+		{errProof, "proof"},
+		{errPending, "challenge_pending"},
+		{errUnknownKey, "unknown_key"},
 		{directory.ErrUnknownDevice, "unknown_key"},
 	} {
 		if errors.Is(err, known.err) {

@@ -13,6 +13,7 @@ import (
 	"countersign/crypto/envelope"
 	"countersign/crypto/identity"
 	"countersign/message"
+	"countersign/verifier/audit"
 	"countersign/verifier/challenge"
 	"countersign/verifier/directory"
 	"countersign/verifier/enrol"
@@ -170,14 +171,71 @@ func TestARekeyReplacesTheKeysOfTheOldOnesOwner(t *testing.T) {
 		return err == nil
 	}
 	d.send(rekey(fresh.Thumbprint())) // a proof made for another purpose
-	waitFor(t, func() bool { return s.refused("internal") == 1 })
+	waitFor(t, func() bool { return s.refused("proof") == 1 })
 	if known(fresh.Thumbprint()) {
 		t.Fatal("a key without proof was taken")
 	}
-	d.send(rekey(d.signing.Thumbprint()))
+	c := s.start("zoe")
+	d.send(rekey(d.signing.Thumbprint())) // what is pending was asked of the old key
+	waitFor(t, func() bool { return s.refused("challenge_pending") == 1 })
+	if next[message.Challenge](d).ID != c.ID || known(fresh.Thumbprint()) {
+		t.Fatal("the keys changed under a pending challenge")
+	}
+	d.send(d.answer(c.ID, c.Number))
+	next[message.Outcome](d)
+	other := s.another("zoe")
+	good := rekey(d.signing.Thumbprint())
+	d.send(good)
 	waitFor(t, func() bool { return known(fresh.Thumbprint()) })
 	if known(d.signing.Thumbprint()) {
 		t.Error("the old key is still a device")
+	}
+	for kind := ""; kind != message.NoticeDeviceRekeyed; { // the user's other device is told
+		kind = next[message.Notice](other).Kind
+	}
+	before := s.refused("unknown_key")
+	d.send(good) // a repetition, as after a lost ack
+	waitFor(t, func() bool { return s.refused("unknown_key") == before+1 })
+	if !known(fresh.Thumbprint()) {
+		t.Error("a repeated Rekey changed something")
+	}
+	audited := map[string]string{}
+	check(t, s.v.Store.View(context.Background(), func(tx store.Tx) error {
+		found, err := s.v.Audit.Query(tx, audit.Filter{}, audit.Page{})
+		for _, r := range found.Records {
+			if audited[r.Kind] == "" {
+				audited[r.Kind] = r.Device // the latest of its kind
+			}
+		}
+		return err
+	}))
+	if audited[audit.KindDeviceRemoved] != string(d.signing.Thumbprint()) || audited[audit.KindDeviceAdded] != string(fresh.Thumbprint()) {
+		t.Errorf("audited %v", audited)
+	}
+}
+
+// Who asks is told of its own user's devices, and of nobody else's.
+func TestADeviceIsToldOfItsOwnUsersDevices(t *testing.T) {
+	s := run(t, unlimited())
+	d := s.enrolled("zoe")
+	s.enrolled("mallory")
+	second := s.another("zoe")
+	ask := message.Sync{Claims: second.head(), Open: []string{}, About: second.enrolMessage().About, Devices: true}
+	second.send(ask)
+	list := next[message.Devices](second).List
+	if len(list) != 2 || !list[0].This || list[1].This || list[0].Name != "Zoe's phone" || list[0].Platform != message.PlatformAndroid || list[0].SeenAt == 0 {
+		t.Errorf("listed %+v", list)
+	}
+	ask = message.Sync{Claims: d.head(), Open: []string{}, About: d.enrolMessage().About}
+	d.send(ask) // does not ask
+	check(t, s.v.RevokeDevice(context.Background(), "test", second.signing.Thumbprint()))
+	next[message.Revoked](second)
+	second.send(message.Sync{Claims: second.head(), Open: []string{}, About: second.enrolMessage().About, Devices: true})
+	next[message.Revoked](second) // a removed device is told that, and not the list
+	for _, one := range []*device{d, second} {
+		if strings.Contains(one.claims.text(), `"list"`) != (one == second) || strings.Count(second.claims.text(), `"list"`) != 1 {
+			t.Error("a list came unasked, or to a device that is none")
+		}
 	}
 }
 

@@ -169,6 +169,6 @@ type notice string
 
 // UnmarshalText refuses what is no notice.
 func (n *notice) UnmarshalText(text []byte) error {
-	return wordOf(n, text, none, message.NoticeDeviceAdded, message.NoticeDeviceRemoved, message.NoticePasswordChanged,
+	return wordOf(n, text, none, message.NoticeDeviceAdded, message.NoticeDeviceRemoved, message.NoticeDeviceRekeyed, message.NoticePasswordChanged,
 		message.NoticeTOTPAdded, message.NoticeTOTPRemoved, message.NoticeReported, message.NoticeLocked, message.NoticeUnlocked)
 }
