@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"sync"
 
 	"countersign/app"
+	"countersign/app/filestore"
 	"countersign/crypto/keyring"
 	"countersign/message"
 	"countersign/ui"
@@ -32,7 +35,8 @@ func (b *boot) sealedFolder() string { return filepath.Join(b.data, "sealed") }
 // that cannot be read must not be taken for none, or the app would begin anew
 // beside the accounts that are in it.
 func (b *boot) Sealed() bool {
-	return exists(b.sealedFolder())
+	_, err := os.Stat(b.sealedFolder())
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // Start implements ui.Boot.
@@ -73,7 +77,11 @@ func (b *boot) StartSealed(ctx context.Context, passphrase string) (ui.Core, err
 
 // open makes the app and lets it run until ctx ends.
 func (b *boot) open(ctx context.Context, store keyring.Store) (ui.Core, error) {
-	a, err := app.New(app.Config{Store: files(b.data), Keyring: store, Device: b.device, Logger: b.log, Desktop: b.desktop, Backups: backups()})
+	files, err := filestore.Open(b.data)
+	if err != nil {
+		return nil, err
+	}
+	a, err := app.New(app.Config{Store: files, Keyring: store, Device: b.device, Logger: b.log, Desktop: b.desktop, Backups: backups()})
 	if err != nil {
 		return nil, err
 	}

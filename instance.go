@@ -43,8 +43,7 @@ func claim(ctx context.Context, data string, links []string) (*instance, error) 
 		return nil, errElsewhere
 	}
 	_ = os.Remove(path) // of an app that was killed; Listen tells if it is still there
-	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "unix", path)
+	listener, err := listen(ctx, path)
 	if err != nil {
 		return nil, fmt.Errorf("claiming the data folder: %w", err)
 	}

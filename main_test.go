@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -65,33 +64,6 @@ func TestDataFolderThatCannotBe(t *testing.T) {
 	var errs bytes.Buffer
 	if got := run([]string{"--data", filepath.Join(file, "data")}, &errs, &errs); got != 1 || strings.Count(errs.String(), "\n") != 1 {
 		t.Errorf("status %d: %q", got, errs.String())
-	}
-}
-
-func TestFiles(t *testing.T) {
-	f, ctx := files(t.TempDir()), t.Context()
-	if _, err := f.Read(ctx, "index.json"); !errors.Is(err, fs.ErrNotExist) {
-		t.Fatalf("a new file: %v, want ErrNotExist", err)
-	}
-	for _, content := range []string{"one", "two, longer", "3"} {
-		if err := f.Write(ctx, "index.json", []byte(content)); err != nil {
-			t.Fatal(err)
-		}
-		if got, err := f.Read(ctx, "index.json"); err != nil || string(got) != content {
-			t.Errorf("read %q, %v; want %q", got, err, content)
-		}
-	}
-	entries, err := os.ReadDir(string(f))
-	if err != nil || len(entries) != 1 {
-		t.Errorf("left behind: %v, %v", entries, err)
-	}
-	if info, err := os.Stat(filepath.Join(string(f), "index.json")); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("mode %v, %v", info.Mode(), err)
-	}
-	for range 2 {
-		if err := f.Remove(ctx, "index.json"); err != nil {
-			t.Errorf("removing: %v", err)
-		}
 	}
 }
 
