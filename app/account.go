@@ -62,6 +62,7 @@ type PushInfo struct {
 	RelayHost    string
 	Verifier     string // the short form of its thumbprint
 	Revoked      bool   // the organisation removed this device
+	ChangingKeys bool   // ChangeKeys is under way
 	Connected    bool
 	Err          error // why not connected, where known
 }

@@ -47,8 +47,12 @@ func (a *App) view(e entry) Account {
 			out.Push.Connected, out.Push.Err = l.connected, l.err
 		}
 	}
-	if _, ok := a.secrets[e.ID]; !ok {
+	s, ok := a.secrets[e.ID]
+	if !ok {
 		out.Err = a.whyMissing(e.ID)
+	}
+	if out.Push != nil {
+		out.Push.ChangingKeys = !out.Push.Revoked && s.push != nil && s.push.next != nil
 	}
 	return out
 }
@@ -447,6 +451,7 @@ func (a *App) strike(ctx context.Context, id string) error {
 	a.mu.Lock()
 	delete(a.secrets, id)
 	a.mu.Unlock()
+	a.keepDevices(ctx, id, nil)
 	return a.changeHeld(ctx, func(x *index) error {
 		x.remove(id)
 		return nil

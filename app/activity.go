@@ -79,6 +79,10 @@ func (a *App) noticed(ctx context.Context, l *link, m message.Notice) error {
 		Time: a.now(), Kind: ActivityNotice, Account: account.ID, Organisation: account.Push.Organisation,
 		User: account.Push.User, Notice: m.Kind, Detail: m.Detail,
 	})
+	switch m.Kind {
+	case message.NoticeDeviceAdded, message.NoticeDeviceRemoved, message.NoticeDeviceRekeyed:
+		a.AskDevices(account.ID)
+	}
 	if d := a.cfg.Desktop; d != nil && a.Settings().Notify {
 		d.Notify(Notification{Kind: NotificationKind(m.Kind), Account: account.ID, Name: account.Push.Organisation, Detail: m.Detail})
 	}

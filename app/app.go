@@ -130,9 +130,11 @@ type App struct {
 	lastUse  time.Time         // by the user, for the idle lock
 
 	links     map[string]*link // connections, by account id
-	prompts   []*prompt        // the inbox, in order of arrival
-	broker    *Broker          // the same-device sign-in under way, if any
-	refusals  map[string]int   // messages refused, by reason
+	renewals  map[string]*link // those under keys that the verifier may not know yet
+	devices   map[string]DeviceList
+	prompts   []*prompt      // the inbox, in order of arrival
+	broker    *Broker        // the same-device sign-in under way, if any
+	refusals  map[string]int // messages refused, by reason
 	drift     drift
 	clipboard clipboard
 	backups   backups
@@ -169,7 +171,7 @@ func New(cfg Config) (*App, error) {
 		cfg: cfg, now: cfg.Now, log: cfg.Logger, connect: cfg.Connect,
 		settings: DefaultSettings(),
 		secrets:  map[string]secret{}, missing: map[string]error{}, shown: map[string]Code{},
-		links: map[string]*link{}, refusals: map[string]int{},
+		links: map[string]*link{}, renewals: map[string]*link{}, devices: map[string]DeviceList{}, refusals: map[string]int{},
 		poke: make(chan struct{}, 1), encrypt: transfer.WriteEncrypted,
 	}, nil
 }

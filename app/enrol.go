@@ -124,18 +124,11 @@ func (e *Enrolment) Confirm(ctx context.Context, name string) (Account, error) {
 }
 
 func newPushSecret(link message.Link) (pushSecret, error) {
-	signing, err := identity.Generate()
+	pair, err := newKeyPair()
 	if err != nil {
-		return pushSecret{}, fmt.Errorf("making the signing key: %w", err)
+		return pushSecret{}, err
 	}
-	encryption, err := identity.Generate()
-	if err != nil {
-		return pushSecret{}, fmt.Errorf("making the encryption key: %w", err)
-	}
-	return pushSecret{
-		signing: signing, encryption: encryption, relay: link.Relay, pin: link.Pin,
-		verifier: link.Verifier, sealTo: link.Encryption,
-	}, nil
+	return pushSecret{keyPair: pair, relay: link.Relay, pin: link.Pin, verifier: link.Verifier, sealTo: link.Encryption}, nil
 }
 
 func (e *Enrolment) sealEnrol(l *link, name string) (string, error) {
@@ -337,6 +330,7 @@ func (a *App) enrolled(ctx context.Context, l *link, account message.Account) er
 	if err != nil {
 		return err
 	}
+	a.AskDevices(l.account)
 	a.record(ctx, Activity{Time: a.now(), Kind: ActivityEnrolled, Account: l.account, Organisation: push.Organisation, User: push.User})
 	return nil
 }

@@ -326,6 +326,8 @@ type fakeVerifier struct {
 	mutate    func(*message.Challenge)              // changes enrolment challenges
 	approving int                                   // answers that approved
 	enrolment message.Challenge                     // the one that ended in an account
+	lose      func(message.Message) bool            // what the relay swallows, after it said "delivered"
+	rekeys    []string                              // the bodies that changed keys
 }
 
 func newVerifier(t *testing.T, r *fakeRelay) *fakeVerifier {
@@ -374,10 +376,11 @@ func (v *fakeVerifier) handle(from identity.Thumbprint, body string) {
 	}
 	v.mu.Lock()
 	v.got = append(v.got, m)
-	mute := v.mute
+	mute := v.mute || v.lose != nil && v.lose(m)
+	_, known := v.devices[from]
 	v.mu.Unlock()
-	if mute {
-		return
+	if _, enrols := m.(message.Enrol); mute || !known && !enrols {
+		return // an unknown key is refused in silence
 	}
 	switch m := m.(type) {
 	case message.Enrol:
@@ -389,7 +392,27 @@ func (v *fakeVerifier) handle(from identity.Thumbprint, body string) {
 		v.answer(m)
 	case message.Sync:
 		v.sync(m)
+	case message.Rekey:
+		v.rekey(m, body)
 	}
+}
+
+// rekey puts other keys in the place of a device's, and tells all of them.
+func (v *fakeVerifier) rekey(m message.Rekey, body string) {
+	proof, err := envelope.Verify(m.Proof, envelope.Thumbprint(m.Signing.Thumbprint(), message.TypeRekeyProof))
+	if err != nil || string(proof.Payload) != string(m.Issuer) {
+		v.t.Errorf("the new key's proof: %q, %v", proof.Payload, err)
+		return
+	}
+	fresh := m.Signing.Thumbprint()
+	v.mu.Lock()
+	device := v.devices[m.Issuer]
+	device.Encryption = m.Encryption
+	delete(v.devices, m.Issuer)
+	v.devices[fresh] = device
+	v.rekeys = append(v.rekeys, body)
+	v.mu.Unlock()
+	v.send(fresh, message.Notice{Claims: v.claims(fresh), Kind: message.NoticeDeviceRekeyed, Detail: device.Name})
 }
 
 func (v *fakeVerifier) enrol(m message.Enrol) {
@@ -489,7 +512,15 @@ func (v *fakeVerifier) sync(m message.Sync) {
 	}
 	v.mu.Unlock()
 	if pending != nil {
-		v.send(m.Issuer, *pending)
+		again := *pending
+		again.Audience = m.Issuer
+		v.send(m.Issuer, again)
+	}
+	if m.Devices {
+		v.send(m.Issuer, message.Devices{Claims: v.claims(m.Issuer), List: []message.ListedDevice{
+			{Name: "Alex's phone", Platform: message.PlatformIOS, FormFactor: message.FormPhone, EnrolledAt: time.Now().Unix(), This: true},
+			{Name: "Old tablet", Platform: message.PlatformAndroid, FormFactor: message.FormTablet, EnrolledAt: 1, SeenAt: 2},
+		}})
 	}
 	for _, out := range outs {
 		out.Claims = v.claims(m.Issuer)
@@ -501,8 +532,11 @@ func (v *fakeVerifier) sync(m message.Sync) {
 func (v *fakeVerifier) send(to identity.Thumbprint, m message.Message) {
 	body := v.seal(to, m)
 	v.mu.Lock()
-	relay := v.relay
+	relay, lost := v.relay, v.lose != nil && v.lose(m)
 	v.mu.Unlock()
+	if lost {
+		return
+	}
 	relay.deliver(to, v.id(), body)
 }
 

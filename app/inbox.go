@@ -80,11 +80,11 @@ func (a *App) findPrompt(id string) *prompt {
 }
 
 // promptOf finds an account's prompt by its challenge. The account matters: one
-// organisation must not close or answer another's by naming its challenge. mu
-// is held.
+// organisation must not close or answer another's by naming its challenge. (While
+// its keys change an account has two links, to the same verifier.) mu is held.
 func (a *App) promptOf(l *link, challenge string) *prompt {
 	for _, p := range a.prompts {
-		if p.link == l && p.Challenge.ID == challenge {
+		if p.link.account == l.account && p.Challenge.ID == challenge {
 			return p
 		}
 	}
@@ -104,7 +104,7 @@ func (a *App) openChallenges(l *link) []string {
 	defer a.mu.Unlock()
 	open := []string{}
 	for _, p := range a.prompts {
-		if p.link == l && p.State != PromptClosed {
+		if p.link.account == l.account && p.State != PromptClosed {
 			open = append(open, p.Challenge.ID)
 		}
 	}
@@ -189,7 +189,7 @@ func (a *App) admit(p *prompt) error {
 	}
 	open := 0
 	for _, other := range a.prompts {
-		if other.link == l && other.State != PromptClosed {
+		if other.link.account == l.account && other.State != PromptClosed {
 			open++
 		}
 	}

@@ -26,6 +26,8 @@ type link struct {
 	connected bool
 	online    chan struct{} // closed while connected
 	err       error
+	fresh     bool                 // its keys are new, and the verifier has not spoken under them yet
+	asks      bool                 // the next Sync asks for the list of devices
 	enrolment *Enrolment           // while somebody waits in Confirm
 	seen      map[string]time.Time // message and challenge ids, until they expire
 }
@@ -61,7 +63,10 @@ func (l *link) run() {
 			l.state(false, err)
 		}
 	})
-	both.Go(l.syncs)
+	both.Go(func() {
+		l.renew()
+		l.syncs()
+	})
 	both.Wait()
 }
 
@@ -108,7 +113,17 @@ func (l *link) syncs() {
 			return
 		case <-l.kick:
 		}
-		l.repeat(l.ctx, func() (string, error) { return l.seal(l.sync()) }, false)
+		asked := false
+		l.repeat(l.ctx, func() (string, error) {
+			m := l.sync()
+			if s, ok := m.(message.Sync); ok {
+				asked = s.Devices
+			}
+			return l.seal(m)
+		}, false)
+		if asked {
+			l.mark(false)
+		}
 	}
 }
 
@@ -125,8 +140,10 @@ func (l *link) sync() message.Message {
 	if !l.enrolled() {
 		return nil
 	}
-	m := message.Sync{Claims: l.claims(), About: l.app.cfg.Device, Open: l.app.openChallenges(l)}
-	return m
+	open := l.app.openChallenges(l)
+	l.app.mu.Lock()
+	defer l.app.mu.Unlock()
+	return message.Sync{Claims: l.claims(), About: l.app.cfg.Device, Open: open, Devices: l.asks}
 }
 
 func (l *link) claims() message.Claims {
@@ -220,6 +237,11 @@ func (l *link) take(ctx context.Context, from identity.Thumbprint, body string) 
 	if err != nil {
 		return err
 	}
+	if l.isFresh() {
+		if err := l.app.confirmed(ctx, l); err != nil && !errors.Is(err, ErrLocked) {
+			return err
+		}
+	}
 	head := m.Head()
 	switch m := m.(type) {
 	case message.Challenge:
@@ -243,6 +265,11 @@ func (l *link) take(ctx context.Context, from identity.Thumbprint, body string) 
 			return errReplay
 		}
 		return l.app.noticed(ctx, l, m)
+	case message.Devices:
+		if !l.first(m.ID, head.Expires) {
+			return errReplay
+		}
+		return l.app.listed(ctx, l, m)
 	case message.Revoked:
 		return l.app.revoked(ctx, l)
 	default:

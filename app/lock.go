@@ -239,13 +239,14 @@ func (a *App) Erase(ctx context.Context) error {
 	if err := a.storeIndex(ctx, index{Version: indexVersion}); err != nil {
 		return err
 	}
-	for _, name := range []string{activityFile, settingsFile} {
+	for _, name := range []string{activityFile, settingsFile, devicesFile} {
 		if err := a.cfg.Store.Remove(ctx, name); err != nil {
 			return fmt.Errorf("deleting %s: %w", name, err)
 		}
 	}
 	a.mu.Lock()
 	a.activity, a.settings, a.opened = nil, DefaultSettings(), true
+	a.devices = map[string]DeviceList{}
 	a.secrets, a.missing, a.shown = map[string]secret{}, map[string]error{}, map[string]Code{}
 	a.mu.Unlock()
 	if err := a.newVault(ctx); err != nil {

@@ -31,6 +31,9 @@ func (a *App) Open(ctx context.Context) error {
 	if err := a.loadActivity(ctx); err != nil {
 		return err
 	}
+	if err := a.loadDevices(ctx); err != nil {
+		return err
+	}
 	x, exists, err := a.readIndex(ctx)
 	if err != nil {
 		return err
@@ -92,6 +95,11 @@ func (a *App) loadSecrets(ctx context.Context) error {
 	if err := a.resolve(ctx, x, found, failed); err != nil {
 		return err
 	}
+	a.mu.Lock()
+	for _, l := range a.renewals {
+		l.resync()
+	}
+	a.mu.Unlock()
 	a.wake()
 	a.emit(AccountsChanged, "")
 	return nil

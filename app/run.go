@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -53,10 +55,7 @@ func (a *App) wake() {
 // Wake resynchronises after the device slept or the app came to the front.
 func (a *App) Wake() {
 	a.mu.Lock()
-	links := make([]*link, 0, len(a.links))
-	for _, l := range a.links {
-		links = append(links, l)
-	}
+	links := a.allLinks()
 	a.mu.Unlock()
 	for _, l := range links {
 		if l.carrier != nil {
@@ -65,6 +64,11 @@ func (a *App) Wake() {
 		l.resync()
 	}
 	a.wake()
+}
+
+// allLinks needs mu.
+func (a *App) allLinks() []*link {
+	return slices.AppendSeq(slices.Collect(maps.Values(a.links)), maps.Values(a.renewals))
 }
 
 // sweep does what is due, and gives the time of what is due next (zero: nothing).
@@ -87,14 +91,19 @@ func (a *App) reconcile(ctx context.Context, connections *sync.WaitGroup) {
 		if e.wantsLink() && s.push != nil && a.links[e.ID] == nil {
 			a.links[e.ID] = newLink(a, e.ID, *s.push)
 		}
+		if e.wantsLink() && s.push != nil && s.push.next != nil && a.renewals[e.ID] == nil {
+			a.renewals[e.ID] = newLink(a, e.ID, s.push.renewed())
+			a.renewals[e.ID].fresh = true
+		}
 	}
 	var start, stop []*link
-	for id, l := range a.links {
-		i := a.index.find(id)
+	for _, l := range a.allLinks() {
+		i := a.index.find(l.account)
 		wanted := l.enrolment != nil || i >= 0 && a.index.Accounts[i].wantsLink()
 		switch {
 		case !wanted:
-			delete(a.links, id)
+			delete(a.links, l.account)
+			delete(a.renewals, l.account)
 			stop = append(stop, l)
 		case l.cancel == nil && l.err == nil:
 			var lctx context.Context
@@ -119,8 +128,8 @@ func (e entry) wantsLink() bool {
 
 func (a *App) stopLinks() {
 	a.mu.Lock()
-	links := a.links
-	a.links = map[string]*link{}
+	links := a.allLinks()
+	a.links, a.renewals = map[string]*link{}, map[string]*link{}
 	a.mu.Unlock()
 	for _, l := range links {
 		l.close()

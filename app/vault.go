@@ -182,12 +182,12 @@ type secret struct {
 // stand beside the keys, not in the index: whoever could change them could
 // answer in the verifier's place.
 type pushSecret struct {
-	signing    identity.PrivateKey
-	encryption identity.PrivateKey
-	relay      string
-	pin        []byte
-	verifier   identity.Thumbprint
-	sealTo     identity.PublicKey
+	keyPair
+	next     *keyPair // while the keys change: what the verifier may know already
+	relay    string
+	pin      []byte
+	verifier identity.Thumbprint
+	sealTo   identity.PublicKey
 }
 
 // secretItem is a secret as written.
@@ -208,12 +208,17 @@ type codeItem struct {
 }
 
 type pushItem struct {
-	Signing    []byte              `json:"signing"`    // PKCS #8
-	Encryption []byte              `json:"encryption"` // PKCS #8
-	Relay      string              `json:"relay"`
-	Pin        []byte              `json:"pin,omitempty"`
-	Verifier   identity.Thumbprint `json:"verifier"`
-	SealTo     string              `json:"seal_to"`
+	pairItem
+	Next     *pairItem           `json:"next,omitempty"`
+	Relay    string              `json:"relay"`
+	Pin      []byte              `json:"pin,omitempty"`
+	Verifier identity.Thumbprint `json:"verifier"`
+	SealTo   string              `json:"seal_to"`
+}
+
+type pairItem struct {
+	Signing    []byte `json:"signing"`    // PKCS #8
+	Encryption []byte `json:"encryption"` // PKCS #8
 }
 
 func (s secret) encode() ([]byte, error) {
@@ -222,17 +227,40 @@ func (s secret) encode() ([]byte, error) {
 		item.Code = &codeItem{k.Type, []byte(k.Secret), k.Algorithm, k.Digits, k.Period, k.Counter, string(k.PIN)}
 	}
 	if p := s.push; p != nil {
-		signing, err := p.signing.Marshal()
-		if err != nil {
-			return nil, fmt.Errorf("writing the signing key: %w", err)
+		item.Push = &pushItem{Relay: p.relay, Pin: p.pin, Verifier: p.verifier, SealTo: p.sealTo.Text()}
+		var err error
+		if item.Push.pairItem, err = p.encode(); err != nil {
+			return nil, err
 		}
-		encryption, err := p.encryption.Marshal()
-		if err != nil {
-			return nil, fmt.Errorf("writing the encryption key: %w", err)
+		if p.next != nil {
+			next, err := p.next.encode()
+			if err != nil {
+				return nil, err
+			}
+			item.Push.Next = &next
 		}
-		item.Push = &pushItem{signing, encryption, p.relay, p.pin, p.verifier, p.sealTo.Text()}
 	}
 	return json.Marshal(item)
+}
+
+func (k keyPair) encode() (pairItem, error) {
+	signing, err := k.signing.Marshal()
+	if err != nil {
+		return pairItem{}, fmt.Errorf("writing the signing key: %w", err)
+	}
+	encryption, err := k.encryption.Marshal()
+	if err != nil {
+		return pairItem{}, fmt.Errorf("writing the encryption key: %w", err)
+	}
+	return pairItem{signing, encryption}, nil
+}
+
+func (p pairItem) decode() (k keyPair, err error) {
+	if k.signing, err = identity.ParsePrivateKey(p.Signing); err != nil {
+		return k, err
+	}
+	k.encryption, err = identity.ParsePrivateKey(p.Encryption)
+	return k, err
 }
 
 func decodeSecret(plain []byte) (secret, error) {
@@ -260,11 +288,15 @@ func decodeSecret(plain []byte) (secret, error) {
 func (p pushItem) decode() (*pushSecret, error) {
 	out := &pushSecret{relay: p.Relay, pin: p.Pin}
 	var err error
-	if out.signing, err = identity.ParsePrivateKey(p.Signing); err != nil {
+	if out.keyPair, err = p.pairItem.decode(); err != nil {
 		return nil, err
 	}
-	if out.encryption, err = identity.ParsePrivateKey(p.Encryption); err != nil {
-		return nil, err
+	if p.Next != nil {
+		next, err := p.Next.decode()
+		if err != nil {
+			return nil, err
+		}
+		out.next = &next
 	}
 	if out.verifier, err = identity.ParseThumbprint(string(p.Verifier)); err != nil {
 		return nil, err
