@@ -509,3 +509,36 @@ func TestTheQueueIsBoundedOverAllOrganisations(t *testing.T) {
 		}
 	})
 }
+
+// A challenge for which there was no room is no replay when it comes again, and
+// comes as soon as there is room.
+func TestAChallengeThatFoundNoRoomComesLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, v, _ := enrolled(t, phone)
+		var asked []message.Challenge
+		for range maxOpenPrompts + 1 {
+			asked = append(asked, v.ask(func(c *message.Challenge) { c.Expires = c.IssuedAt + 120 }))
+		}
+		last := asked[maxOpenPrompts]
+		v.send(v.device(), last) // as after a Sync, still without room
+		synctest.Wait()
+		if n := d.Refusals(); n["too_many_open"] != 2 || n["replay"] != 0 {
+			t.Fatalf("refused %v", n)
+		}
+		v.send(v.device(), message.Outcome{Claims: v.claims(v.device()), Challenge: asked[0].ID, State: message.StateCancelled})
+		synctest.Wait()
+		prompts := d.Prompts()
+		if n := len(prompts); n == 0 || prompts[n-1].Challenge.ID != last.ID || d.Refusals()["replay"] != 0 {
+			t.Fatalf("%d prompts, refused %v", n, d.Refusals())
+		}
+		if result, err := d.Answer(t.Context(), prompts[len(prompts)-1].ID, Approve("42")); err != nil || result.State != message.StateApproved {
+			t.Errorf("%+v, %v", result, err)
+		}
+		d.Dismiss(prompts[len(prompts)-1].ID)
+		v.send(v.device(), last) // answered and gone, it is one
+		synctest.Wait()
+		if d.Refusals()["replay"] != 1 {
+			t.Errorf("refused %v", d.Refusals())
+		}
+	})
+}

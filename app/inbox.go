@@ -265,6 +265,7 @@ func (a *App) closePrompt(ctx context.Context, p *prompt, result Result, end err
 	a.mu.Unlock()
 	a.wake()
 	a.record(ctx, promptActivity(snapshot, a.now()))
+	a.roomAgain()
 	close(p.done) // Answer returns, and finds the activity written
 	if snapshot.Enrolling {
 		enrolment.end(end)
@@ -290,7 +291,21 @@ func (a *App) Dismiss(id string) {
 	changed := len(a.prompts) != n
 	a.mu.Unlock()
 	if changed {
+		a.roomAgain()
 		a.emit(InboxChanged, "")
+	}
+}
+
+// roomAgain asks for the challenges that found no room, now that a prompt has
+// ended or gone.
+func (a *App) roomAgain() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, l := range a.allLinks() {
+		if l.postponed {
+			l.postponed = false
+			l.resync()
+		}
 	}
 }
 
@@ -311,6 +326,7 @@ func (a *App) dropPrompts(account string) {
 	changed := len(a.prompts) != n
 	a.mu.Unlock()
 	if changed {
+		a.roomAgain()
 		a.emit(InboxChanged, account)
 	}
 }
@@ -346,6 +362,7 @@ func (a *App) sweepPrompts(now time.Time) time.Time {
 	next := a.nextPromptDeadline()
 	a.mu.Unlock()
 	if changed {
+		a.roomAgain()
 		a.emit(InboxChanged, "")
 	}
 	return next

@@ -27,6 +27,7 @@ type link struct {
 	online    chan struct{} // closed while connected
 	err       error
 	fresh     bool                 // its keys are new, and the verifier has not spoken under them yet
+	postponed bool                 // a challenge found no room
 	asks      bool                 // the next Sync asks for the list of devices
 	enrolment *Enrolment           // while somebody waits in Confirm
 	seen      map[string]time.Time // message and challenge ids, until they expire
@@ -254,7 +255,11 @@ func (l *link) take(ctx context.Context, from identity.Thumbprint, body string) 
 			return errReplay
 		}
 		l.app.observe(time.Unix(m.IssuedAt, 0))
-		return l.app.challenged(l, m)
+		err := l.app.challenged(l, m)
+		if errors.Is(err, errTooManyOpen) {
+			l.postpone(m.ID)
+		}
+		return err
 	case message.Outcome:
 		if l.first(m.ID, head.Expires) {
 			l.app.observe(time.Unix(m.IssuedAt, 0))
@@ -293,6 +298,15 @@ func (l *link) first(id string, expires int64) bool {
 	}
 	l.seen[id] = time.Unix(expires, 0).Add(message.Leeway + time.Second)
 	return true
+}
+
+// postpone forgets a challenge for which there is no room now, so that it is no
+// replay when it comes again: it is asked for when a prompt has gone.
+func (l *link) postpone(id string) {
+	l.app.mu.Lock()
+	defer l.app.mu.Unlock()
+	delete(l.seen, id)
+	l.postponed = true
 }
 
 // refused logs and counts a message that changed nothing.

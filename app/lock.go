@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 	"unicode/utf8"
 )
@@ -32,6 +33,7 @@ var (
 type LockState struct {
 	Set       bool      // there is a PIN or passphrase
 	Locked    bool      // the secrets are sealed
+	Silent    bool      // and so are the keys that prompts come with: none can before Unlock
 	TriesLeft int       // of MaxTries
 	Until     time.Time // no try before; zero: now
 }
@@ -42,6 +44,10 @@ func (a *App) LockState() LockState {
 	defer a.mu.Unlock()
 	h := a.vault.header
 	s := LockState{Set: h.locks(), Locked: h.locks() && a.vault.key == nil, TriesLeft: MaxTries - h.Failures}
+	if s.Locked {
+		// The links that stood before Lock still do; after a restart there are none.
+		s.Silent = slices.ContainsFunc(a.index.Accounts, func(e entry) bool { return e.wantsLink() && a.links[e.ID] == nil })
+	}
 	if wait := h.wait(a.now()); wait > 0 {
 		s.Until = a.now().Add(wait)
 	}

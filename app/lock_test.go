@@ -305,3 +305,53 @@ func TestActivityIsBoundedAndKept(t *testing.T) {
 		t.Errorf("%d entries, the first of %d", len(list), list[0].Time.Unix())
 	}
 }
+
+// While the app that runs is locked, prompts come; after a restart the keys that
+// they come with are sealed, and the lock says so.
+func TestTheLockTellsWhetherPromptsCanCome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDevice(t, phone)
+		stop := d.start(t)
+		v := newVerifier(t, d.relay)
+		account := enrolWith(t, d, v)
+		if err := d.SetPIN(t.Context(), "", "246810"); err != nil {
+			t.Fatal(err)
+		}
+		if d.LockState().Silent {
+			t.Error("silent while open")
+		}
+		d.Lock()
+		v.ask()
+		if s := d.LockState(); !s.Locked || s.Silent || d.Inbox().Current == nil {
+			t.Fatalf("locked: %+v", s)
+		}
+		id := d.Inbox().Current.ID
+		if _, err := d.Answer(t.Context(), id, Approve("42")); !errors.Is(err, ErrLocked) {
+			t.Errorf("approving while locked: %v", err)
+		}
+		if err := d.Unlock(t.Context(), "246810"); err != nil {
+			t.Fatal(err)
+		}
+		if result, err := d.Answer(t.Context(), id, Approve("42")); err != nil || result.State != message.StateApproved {
+			t.Errorf("after unlocking: %+v, %v", result, err)
+		}
+		stop()
+		d.boot(t)
+		stop = d.start(t)
+		if s := d.LockState(); !s.Locked || !s.Silent {
+			t.Errorf("after a restart: %+v", s)
+		}
+		if err := d.Unlock(t.Context(), "246810"); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Delete(t.Context(), account.ID); err != nil {
+			t.Fatal(err)
+		}
+		stop()
+		d.boot(t)
+		defer d.start(t)()
+		if s := d.LockState(); !s.Locked || s.Silent {
+			t.Errorf("with nobody to ask: %+v", s)
+		}
+	})
+}
