@@ -14,6 +14,7 @@ import (
 	"countersign/app/filestore"
 	"countersign/crypto/keyring"
 	"countersign/message"
+	"countersign/platform/systemlock"
 	"countersign/ui"
 )
 
@@ -93,6 +94,7 @@ func (b *boot) open(ctx context.Context, store keyring.Store) (ui.Core, error) {
 			b.log.ErrorContext(ctx, "app ended", slog.String("error", err.Error()))
 		}
 	})
+	b.running.Go(func() { systemlock.Watch(ctx, b.log, a.Lock) })
 	return ui.Real(a), nil
 }
 

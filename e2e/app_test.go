@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"countersign/internal/session"
 )
 
 // screen is an X server of the test's own.
@@ -61,56 +63,26 @@ type home struct {
 func newHome(t *testing.T, keys bool) *home {
 	t.Helper()
 	h := &home{t: t, dir: t.TempDir(), keys: keys}
-	for name, content := range map[string]string{"bus.conf": busConfig, "password": "keyring password"} {
-		if err := os.WriteFile(filepath.Join(h.dir, name), []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.Mkdir(filepath.Join(h.dir, "run"), 0o700); err != nil {
+	if err := session.Prepare(h.dir); err != nil {
 		t.Fatal(err)
 	}
 	return h
 }
 
-// busConfig is a session bus that starts no services by itself: else it may
-// start a second keyring beside the unlocked one.
-const busConfig = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig>
-  <type>session</type>
-  <listen>unix:tmpdir=/tmp</listen>
-  <policy context="default">
-    <allow send_destination="*"/>
-    <allow receive_sender="*"/>
-    <allow own="*"/>
-  </policy>
-</busconfig>
-`
-
-// session unlocks a keyring as a login does, and then becomes the app.
-const session = `
-gnome-keyring-daemon --foreground --unlock --components=secrets <"$HOME/password" >/dev/null 2>"$HOME/keyring.log" &
-until dbus-send --session --print-reply --dest=org.freedesktop.DBus / \
-	org.freedesktop.DBus.NameHasOwner string:org.freedesktop.secrets | grep -q true
-do sleep 0.05; done
-exec "$@"
-`
-
 // start runs the app until the test ends, and waits for its window.
 func (h *home) start(s *screen, args ...string) *app {
 	h.t.Helper()
 	a := &app{t: h.t, screen: s, log: keep(h.t, fmt.Sprintf("app-%d.log", time.Now().UnixNano()))}
-	args = append([]string{shared.program("countersign"), "--verbose", "--data", filepath.Join(h.dir, "data")}, args...)
-	a.cmd = exec.Command(args[0], args[1:]...)
-	if h.keys {
-		a.cmd = exec.Command("dbus-run-session", append([]string{"--config-file=" + filepath.Join(h.dir, "bus.conf"), "--", "sh", "-c", session, "sh"}, args...)...)
-	}
-	// The environment is made here, so that no keyring or setting of the person
+	args = append([]string{"--verbose", "--data", filepath.Join(h.dir, "data")}, args...)
+	// The environment is the session's, so that no keyring or setting of the person
 	// who runs the tests is reached.
-	a.cmd.Env = append([]string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + h.dir, "XDG_RUNTIME_DIR=" + filepath.Join(h.dir, "run"), "LANG=C.UTF-8", "FYNE_THEME=light",
-		"DBUS_SESSION_BUS_ADDRESS=unix:path=" + filepath.Join(h.dir, "no-bus"), "DISPLAY=" + s.display,
-	}, h.env...)
+	if program := shared.program("countersign"); h.keys {
+		a.cmd = session.Command(context.Background(), h.dir, session.Unlocked, program, args...)
+	} else {
+		a.cmd = exec.Command(program, args...)
+		a.cmd.Env = append(session.Environment(h.dir), "DBUS_SESSION_BUS_ADDRESS=unix:path="+filepath.Join(h.dir, "no-bus"))
+	}
+	a.cmd.Env = append(append(a.cmd.Env, "FYNE_THEME=light", "DISPLAY="+s.display), h.env...)
 	log, err := os.Create(a.log)
 	if err != nil {
 		h.t.Fatal(err)

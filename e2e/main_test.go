@@ -10,9 +10,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"countersign/internal/session"
 )
 
-// tools are the programs that the tests drive, each with its Debian package.
+// tools are the programs that the tests drive beside those of a session, each
+// with its Debian package.
 var tools = [][2]string{
 	{"node", "nodejs"},
 	{"chromium", "chromium"},
@@ -22,9 +25,6 @@ var tools = [][2]string{
 	{"xclip", "xclip"},
 	{"zbarimg", "zbar-tools"},
 	{"oathtool", "oathtool"},
-	{"dbus-run-session", "dbus"},
-	{"dbus-send", "dbus"},
-	{"gnome-keyring-daemon", "gnome-keyring"},
 }
 
 // house is what all tests share: the programs that were built, and the browser.
@@ -61,7 +61,7 @@ func run(m *testing.M) (code int, err error) {
 // build makes the programs as the Makefile does, with its flags: others would
 // compile the OpenGL binding once more.
 func build(ctx context.Context) (house, error) {
-	for _, t := range tools {
+	for _, t := range append(session.Tools(), tools...) {
 		if _, err := exec.LookPath(t[0]); err != nil {
 			return house{}, fmt.Errorf("%s is missing: apt-get install %s, or make deps", t[0], t[1])
 		}

@@ -24,6 +24,8 @@ import (
 
 	"github.com/jezek/xgb"
 	"github.com/jezek/xgb/xproto"
+
+	"countersign/internal/session"
 )
 
 // Bench holds the programs and the screen. Make one with New.
@@ -37,8 +39,8 @@ type Bench struct {
 
 // New builds the app and the empty window, and starts an X server.
 func New(ctx context.Context) (b *Bench, err error) {
-	for _, tool := range []string{"Xvfb", "xdotool", "dbus-run-session", "dbus-send", "gnome-keyring-daemon"} {
-		if _, err := exec.LookPath(tool); err != nil {
+	for _, tool := range append(session.Tools(), [2]string{"Xvfb"}, [2]string{"xdotool"}) {
+		if _, err := exec.LookPath(tool[0]); err != nil {
 			return nil, fmt.Errorf("%w (make deps installs it)", err)
 		}
 	}
@@ -57,9 +59,6 @@ func New(ctx context.Context) (b *Bench, err error) {
 		if text, err := build.CombinedOutput(); err != nil {
 			return b, fmt.Errorf("building %s: %w\n%s", pkg, err, text)
 		}
-	}
-	if err := os.WriteFile(filepath.Join(b.dir, "bus.conf"), []byte(busConfig), 0o600); err != nil {
-		return b, err
 	}
 	return b, b.startScreen(ctx)
 }
@@ -103,28 +102,8 @@ func (b *Bench) Close() error {
 	return os.RemoveAll(b.dir)
 }
 
-// busConfig is a session bus that starts no services by itself: else it may
-// start a second keyring beside the unlocked one.
-const busConfig = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig>
-  <type>session</type>
-  <listen>unix:tmpdir=/tmp</listen>
-  <policy context="default">
-    <allow send_destination="*"/>
-    <allow receive_sender="*"/>
-    <allow own="*"/>
-  </policy>
-</busconfig>
-`
-
-// session unlocks the keyring, writes down when the program starts and as which
-// process, and becomes it.
-const session = `
-echo secret | gnome-keyring-daemon --foreground --unlock --components=secrets >/dev/null 2>&1 &
-until dbus-send --session --print-reply --dest=org.freedesktop.DBus / \
-	org.freedesktop.DBus.NameHasOwner string:org.freedesktop.secrets | grep -q true
-do sleep 0.05; done
+// begin writes down when the program starts and as which process, and becomes it.
+const begin = `
 echo "$$ $(date +%s%N)" >"$HOME/started.new"
 mv "$HOME/started.new" "$HOME/started"
 exec "$@"
@@ -141,17 +120,17 @@ type running struct {
 
 // start runs a program in a home folder and waits until it has drawn.
 func (b *Bench) start(ctx context.Context, home, program string, args ...string) (*running, error) {
-	if err := os.MkdirAll(filepath.Join(home, "run"), 0o700); err != nil {
+	if err := os.MkdirAll(home, 0o700); err != nil {
+		return nil, err
+	}
+	if err := session.Prepare(home); err != nil {
 		return nil, err
 	}
 	started := filepath.Join(home, "started")
 	_ = os.Remove(started) // of the run before
-	words := append([]string{"--config-file=" + filepath.Join(b.dir, "bus.conf"), "--", "sh", "-c", session, "sh", filepath.Join(b.dir, program)}, args...)
-	r := &running{bench: b, cmd: exec.CommandContext(ctx, "dbus-run-session", words...)}
-	r.cmd.Env = []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "XDG_RUNTIME_DIR=" + filepath.Join(home, "run"), "LANG=C.UTF-8",
-		"DISPLAY=" + b.display, "FYNE_THEME=light",
-	}
+	words := append([]string{"-c", begin, "sh", filepath.Join(b.dir, program)}, args...)
+	r := &running{bench: b, cmd: session.Command(ctx, home, session.Unlocked, "sh", words...)}
+	r.cmd.Env = append(r.cmd.Env, "DISPLAY="+b.display, "FYNE_THEME=light")
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := r.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", program, err)
