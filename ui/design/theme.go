@@ -23,18 +23,30 @@ func luminance(c color.NRGBA) float64 {
 
 // Theme gives the design system to Fyne's own widgets. It has one appearance,
 // whatever the system's: the app decides, because the user can.
-type Theme struct {
-	style         *Style
-	regular, bold fyne.Resource
-}
+type Theme struct{ style *Style }
 
 // NewTheme makes a style's theme.
-func NewTheme(style *Style) *Theme {
-	return &Theme{
-		style:   style,
-		regular: fyne.NewStaticResource("CountersignSans-Regular.ttf", fonts.Regular()),
-		bold:    fyne.NewStaticResource("CountersignSans-Bold.ttf", fonts.Bold()),
+func NewTheme(style *Style) *Theme { return &Theme{style: style} }
+
+// The typeface, one resource a weight: Fyne reads a font once for each resource.
+var (
+	regular = fyne.NewStaticResource("CountersignSans-Regular.ttf", fonts.Regular())
+	bold    = fyne.NewStaticResource("CountersignSans-Bold.ttf", fonts.Bold())
+)
+
+// Face is the font source for a text: Countersign Sans where that draws all of
+// it, and nil, the theme's font with all that stands behind it, where it does
+// not. What stands behind (Fyne's own fonts, four megabytes of emoji, the
+// system's fonts) Fyne reads whole, once a weight, before the first letter: as
+// much work as all the rest of the first frame.
+func Face(text string, heavy bool) fyne.Resource {
+	switch {
+	case !fonts.Covers(text):
+		return nil
+	case heavy:
+		return bold
 	}
+	return regular
 }
 
 // Color is the palette, under Fyne's names.
@@ -91,9 +103,9 @@ func (t *Theme) Font(style fyne.TextStyle) fyne.Resource {
 	case style.Monospace, style.Symbol:
 		return theme.DefaultTheme().Font(style)
 	case style.Bold:
-		return t.bold
+		return bold
 	}
-	return t.regular
+	return regular
 }
 
 // Icon is Fyne's: only its own widgets, such as an entry's eye, ask for one.

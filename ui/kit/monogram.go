@@ -75,7 +75,7 @@ func monogram(name string) string {
 func (m *Monogram) CreateRenderer() fyne.WidgetRenderer {
 	ground := canvas.NewCircle(m.ground)
 	text := canvas.NewText(m.letter, m.style.OnMonograms)
-	text.Alignment, text.TextStyle = fyne.TextAlignCenter, fyne.TextStyle{Bold: true}
+	text.Alignment = fyne.TextAlignCenter
 	icon, picture := canvas.NewImageFromResource(nil), &canvas.Image{FillMode: canvas.ImageFillContain}
 	icon.FillMode = canvas.ImageFillContain
 	v := &renderer{objects: []fyne.CanvasObject{ground, text, icon, picture}}
@@ -85,14 +85,15 @@ func (m *Monogram) CreateRenderer() fyne.WidgetRenderer {
 		side := s.Height * 0.56
 		icon.Resize(fyne.NewSquareSize(side))
 		icon.Move(fyne.NewPos((s.Width-side)/2, (s.Height-side)/2))
-		text.TextSize = s.Height * 0.44
-		height := fyne.MeasureText("M", text.TextSize, text.TextStyle).Height
+		letter(text, text.Text, s.Height*0.44, true)
+		height := measure("M", text.TextSize, true).Height
 		text.Move(fyne.NewPos(0, (s.Height-height)/2))
 		text.Resize(fyne.NewSize(s.Width, height))
 	}
 	v.min = func() fyne.Size { return fyne.NewSquareSize(m.style.Size(m.side)) }
 	v.refresh = func() {
-		ground.FillColor, text.Text = m.ground, m.letter
+		ground.FillColor = m.ground
+		letter(text, m.letter, text.TextSize, true)
 		ground.Hidden = m.picture != nil
 		text.Hidden = m.picture != nil || m.icon != ""
 		icon.Hidden = m.picture != nil || m.icon == ""

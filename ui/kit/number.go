@@ -122,7 +122,7 @@ func (n *NumberField) CreateRenderer() fyne.WidgetRenderer {
 	for i := range cells {
 		cells[i] = plate(design.RadiusM)
 		texts[i] = canvas.NewText("", color.Black)
-		texts[i].Alignment, texts[i].TextStyle = fyne.TextAlignCenter, fyne.TextStyle{Bold: true}
+		texts[i].Alignment = fyne.TextAlignCenter
 		v.objects = append(v.objects, cells[i], texts[i])
 	}
 	caret := canvas.NewRectangle(n.style.Accent)
@@ -142,11 +142,11 @@ func (n *NumberField) CreateRenderer() fyne.WidgetRenderer {
 		w := cellWidth(s.Width)
 		x := (s.Width - w*float32(n.digits) - gap*float32(n.digits-1)) / 2
 		points := min(n.style.Size(design.Display), w*0.8)
-		line := fyne.MeasureText("0", points, fyne.TextStyle{Bold: true}).Height
+		line := measure("0", points, true).Height
 		for i := range cells {
 			cells[i].Move(fyne.NewPos(x, 0))
 			cells[i].Resize(fyne.NewSize(w, s.Height))
-			texts[i].TextSize = points
+			letter(texts[i], texts[i].Text, points, true)
 			texts[i].Move(fyne.NewPos(x, (s.Height-line)/2))
 			texts[i].Resize(fyne.NewSize(w, line))
 			if i == len(n.value) {

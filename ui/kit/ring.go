@@ -50,7 +50,7 @@ func (r *Ring) CreateRenderer() fyne.WidgetRenderer {
 	track := canvas.NewArc(0, 360, 0.86, r.style.Line)
 	arc := canvas.NewArc(0, 360, 0.86, r.style.Accent)
 	text := canvas.NewText("", r.style.Muted)
-	text.Alignment, text.TextStyle = fyne.TextAlignCenter, fyne.TextStyle{Bold: true}
+	text.Alignment = fyne.TextAlignCenter
 	v := &renderer{objects: []fyne.CanvasObject{track, arc, text}}
 	v.layout = func(s fyne.Size) {
 		side := min(s.Width, s.Height)
@@ -59,8 +59,8 @@ func (r *Ring) CreateRenderer() fyne.WidgetRenderer {
 			o.Move(at)
 			o.Resize(fyne.NewSquareSize(side))
 		}
-		text.TextSize = side * 0.36
-		height := fyne.MeasureText("0", text.TextSize, text.TextStyle).Height
+		letter(text, text.Text, side*0.36, true)
+		height := measure("0", text.TextSize, true).Height
 		text.Move(fyne.NewPos(at.X, at.Y+(side-height)/2))
 		text.Resize(fyne.NewSize(side, height))
 	}

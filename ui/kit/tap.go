@@ -182,7 +182,7 @@ func (b *Button) CreateRenderer() fyne.WidgetRenderer {
 	size := b.style.Size(design.Body)
 	side := b.style.Size(design.IconSize - 3)
 	measure := func() (fyne.Size, float32) {
-		t := fyne.MeasureText(b.text, size, fyne.TextStyle{Bold: true})
+		t := measure(b.text, size, true)
 		extra := float32(0)
 		if b.icon != "" {
 			extra = side
@@ -221,7 +221,8 @@ func (b *Button) CreateRenderer() fyne.WidgetRenderer {
 		if b.focused {
 			ring.StrokeColor, ring.StrokeWidth = b.style.Accent, 2
 		}
-		text.Text, text.TextSize, text.TextStyle, text.Color = b.text, size, fyne.TextStyle{Bold: true}, ink
+		letter(text, b.text, size, true)
+		text.Color = ink
 		icon.Hidden = b.icon == ""
 		if b.icon != "" {
 			icon.Resource = design.Icon(b.icon, ink)

@@ -19,6 +19,18 @@ type Look struct {
 	Align  fyne.TextAlign
 }
 
+// measure is the size that a text takes in the app's typeface. Its height is
+// the same for every text of a size.
+func measure(text string, points float32, bold bool) fyne.Size {
+	size, _ := fyne.CurrentApp().Driver().RenderedTextSize(text, points, fyne.TextStyle{Bold: bold}, design.Face(text, bold))
+	return size
+}
+
+// letter sets what a canvas's text says in the app's typeface.
+func letter(t *canvas.Text, text string, points float32, bold bool) {
+	t.Text, t.TextSize, t.TextStyle, t.FontSource = text, points, fyne.TextStyle{Bold: bold}, design.Face(text, bold)
+}
+
 // Text is text that wraps.
 type Text struct{ wrapped }
 
@@ -53,20 +65,19 @@ func (t *wrapped) SetText(text string) {
 // Text is what it says, without break marks.
 func (t *wrapped) Text() string { return Plain(t.text) }
 
-func (t *wrapped) textStyle() fyne.TextStyle { return fyne.TextStyle{Bold: t.look.Bold} }
+func (t *wrapped) measure(text string) fyne.Size {
+	return measure(text, t.style.Size(t.look.Points), t.look.Bold)
+}
 
 func (t *wrapped) wrap(width float32) []string {
 	if t.width != width {
-		size, style := t.style.Size(t.look.Points), t.textStyle()
-		t.lines = Wrap(t.text, width, func(s string) float32 { return fyne.MeasureText(s, size, style).Width })
+		t.lines = Wrap(t.text, width, func(s string) float32 { return t.measure(s).Width })
 		t.width = width
 	}
 	return t.lines
 }
 
-func (t *wrapped) lineHeight() float32 {
-	return fyne.MeasureText("M", t.style.Size(t.look.Points), t.textStyle()).Height
-}
+func (t *wrapped) lineHeight() float32 { return t.measure("M").Height }
 
 // HeightFor implements Flowing.
 func (t *wrapped) HeightFor(width float32) float32 {
@@ -88,7 +99,7 @@ func (t *wrapped) CreateRenderer() fyne.WidgetRenderer {
 		}
 		for i, line := range lines {
 			o := v.objects[i].(*canvas.Text)
-			o.Text, o.TextSize, o.TextStyle = line, t.style.Size(t.look.Points), t.textStyle()
+			letter(o, line, t.style.Size(t.look.Points), t.look.Bold)
 			o.Color, o.Alignment = t.look.Colour, t.look.Align
 			o.Move(fyne.NewPos(0, float32(i)*(height+design.LineGap)))
 			o.Resize(fyne.NewSize(size.Width, height))
@@ -98,7 +109,7 @@ func (t *wrapped) CreateRenderer() fyne.WidgetRenderer {
 	v.min = func() fyne.Size {
 		width := t.Size().Width
 		if width <= 0 {
-			width = fyne.MeasureText(Plain(t.text), t.style.Size(t.look.Points), t.textStyle()).Width
+			width = t.measure(Plain(t.text)).Width
 		}
 		return fyne.NewSize(min(width, 40), t.HeightFor(width))
 	}
@@ -148,7 +159,7 @@ func (l *Line) Set(text string, colour color.NRGBA) {
 func (l *Line) Text() string { return l.text }
 
 func (l *Line) measure(s string) fyne.Size {
-	return fyne.MeasureText(s, l.style.Size(l.look.Points), fyne.TextStyle{Bold: l.look.Bold})
+	return measure(s, l.style.Size(l.look.Points), l.look.Bold)
 }
 
 // MinSizeOf is the size that a text needs in this line's look.
@@ -172,8 +183,8 @@ func (l *Line) CreateRenderer() fyne.WidgetRenderer {
 	text := canvas.NewText("", l.look.Colour)
 	v := &renderer{objects: []fyne.CanvasObject{text}}
 	v.layout = func(size fyne.Size) {
-		text.Text, text.TextSize = l.cut(size.Width), l.style.Size(l.look.Points)
-		text.TextStyle, text.Color, text.Alignment = fyne.TextStyle{Bold: l.look.Bold}, l.look.Colour, l.look.Align
+		letter(text, l.cut(size.Width), l.style.Size(l.look.Points), l.look.Bold)
+		text.Color, text.Alignment = l.look.Colour, l.look.Align
 		height := l.measure("M").Height
 		text.Move(fyne.NewPos(0, (size.Height-height)/2))
 		text.Resize(fyne.NewSize(size.Width, height))
