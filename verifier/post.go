@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	postQueue   = 128              // messages that wait for one worker to be sealed and sent
-	postWorkers = 32               // they mostly wait for the relay's ack
+	postQueue   = 32               // messages that wait for one worker to be sealed and sent
+	postWorkers = 128              // they mostly wait for the relay's ack
 	sendTimeout = 10 * time.Second // for one message, ack included
 	mailAtOnce  = 512              // messages from devices that are handled at once
 )

@@ -60,8 +60,9 @@ type Service struct {
 
 // waiter is closed when its challenge is settled.
 type waiter struct {
-	done  chan struct{}
-	count int
+	done    chan struct{}
+	settled record // from when done is closed
+	count   int
 }
 
 // New makes a Service. Run must run as long as it is used.
@@ -171,6 +172,7 @@ func (s *Service) Get(ctx context.Context, client, id string, wait time.Duration
 	defer timer.Stop()
 	select {
 	case <-w.done:
+		return w.settled.view(), nil
 	case <-timer.C:
 	case <-ctx.Done():
 		return r.view(), nil
@@ -363,12 +365,14 @@ func (s *Service) unwatch(id string, w *waiter) {
 	}
 }
 
-func (s *Service) wake(id string) {
+// wake gives who waits the settled challenge. It is on disk.
+func (s *Service) wake(r record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if w := s.waiters[id]; w != nil {
+	if w := s.waiters[r.ID]; w != nil {
+		w.settled = r
 		close(w.done)
-		delete(s.waiters, id)
+		delete(s.waiters, r.ID)
 	}
 }
 

@@ -172,7 +172,7 @@ func (s *Service) tell(ctx context.Context, c change) {
 	}
 	r := c.record
 	s.settled.WithLabelValues(string(r.State), outcomeReason(r)).Inc()
-	s.wake(r.ID)
+	s.wake(r)
 	for _, to := range r.Asked {
 		s.Post.Post(to.Encryption, to.Signing, r.outcome(s.Issuer, to.Signing, s.Now()))
 	}

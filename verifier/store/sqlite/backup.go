@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"os"
@@ -34,12 +35,19 @@ func (s *Store) Backup(ctx context.Context, path string) (err error) {
 }
 
 func (s *Store) vacuumInto(ctx context.Context, path string) error {
-	db, err := connect(s.path, 1, "_pragma=synchronous(FULL)")
+	full, err := connector(s.path, "_pragma=synchronous(FULL)")
 	if err != nil {
 		return err
 	}
-	_, err = db.ExecContext(ctx, "VACUUM INTO ?", path)
-	return errors.Join(err, db.Close())
+	c, err := dial(ctx, full)
+	if err != nil {
+		return err
+	}
+	stmt, err := c.statement("VACUUM INTO ?")
+	if err == nil {
+		_, err = stmt.ExecContext(ctx, named([]driver.Value{path})) // long: ctx may end it
+	}
+	return errors.Join(err, c.close())
 }
 
 func syncFolder(path string) error {

@@ -1,87 +1,192 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
-	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 
 	"countersign/verifier/store"
 )
 
-// conn is a connection with its statements prepared.
+// conn is a connection with its statements prepared. It speaks to the driver
+// itself: of what database/sql adds (a pool, conversions, a context's end in the
+// middle of a statement) nothing is needed here, and it costs as much as a read.
 type conn struct {
-	conn *sql.Conn
+	driver driver.Conn
+	cache  cache // the writer's alone; a reader's keeps nothing
 	get, put, del,
 	forward, forwardOpen, reverse, reverseOpen,
 	begin, beginWrite, commit, rollback,
-	savepoint, release, rollbackTo *sql.Stmt
-	all []*sql.Stmt
+	savepoint, release, rollbackTo, dataVersion statement
+	all []driver.Stmt
 }
 
-// prepareConn prepares the statements on c, and closes c where it cannot.
-func prepareConn(ctx context.Context, c *sql.Conn) (*conn, error) {
-	p := &conn{conn: c}
+// statement is a prepared one.
+type statement interface {
+	driver.StmtExecContext
+	driver.StmtQueryContext
+}
+
+// dial opens a connection with no statements prepared.
+func dial(ctx context.Context, c driver.Connector) (*conn, error) {
+	opened, err := c.Connect(ctx)
+	return &conn{driver: opened}, err
+}
+
+// prepare prepares the statements.
+func (c *conn) prepare() error {
 	const rows = "SELECT key, value FROM records WHERE bucket = ? AND key >= ?"
 	for _, s := range []struct {
-		to    **sql.Stmt
+		to    *statement
 		query string
 	}{
-		{&p.get, "SELECT value FROM records WHERE bucket = ? AND key = ?"},
-		{&p.put, "INSERT OR REPLACE INTO records (bucket, key, value) VALUES (?, ?, ?)"},
-		{&p.del, "DELETE FROM records WHERE bucket = ? AND key = ?"},
-		{&p.forward, rows + " AND key < ? ORDER BY key LIMIT ?"},
-		{&p.forwardOpen, rows + " ORDER BY key LIMIT ?"},
-		{&p.reverse, rows + " AND key < ? ORDER BY key DESC LIMIT ?"},
-		{&p.reverseOpen, rows + " ORDER BY key DESC LIMIT ?"},
-		{&p.begin, "BEGIN"},
-		{&p.beginWrite, "BEGIN IMMEDIATE"},
-		{&p.commit, "COMMIT"},
-		{&p.rollback, "ROLLBACK"},
-		{&p.savepoint, "SAVEPOINT one"},
-		{&p.release, "RELEASE one"},
-		{&p.rollbackTo, "ROLLBACK TO one"},
+		{&c.get, "SELECT value FROM records WHERE bucket = ? AND key = ?"},
+		{&c.put, "INSERT OR REPLACE INTO records (bucket, key, value) VALUES (?, ?, ?)"},
+		{&c.del, "DELETE FROM records WHERE bucket = ? AND key = ?"},
+		{&c.forward, rows + " AND key < ? ORDER BY key LIMIT ?"},
+		{&c.forwardOpen, rows + " ORDER BY key LIMIT ?"},
+		{&c.reverse, rows + " AND key < ? ORDER BY key DESC LIMIT ?"},
+		{&c.reverseOpen, rows + " ORDER BY key DESC LIMIT ?"},
+		{&c.begin, "BEGIN"},
+		{&c.beginWrite, "BEGIN IMMEDIATE"},
+		{&c.commit, "COMMIT"},
+		{&c.rollback, "ROLLBACK"},
+		{&c.savepoint, "SAVEPOINT one"},
+		{&c.release, "RELEASE one"},
+		{&c.rollbackTo, "ROLLBACK TO one"},
+		{&c.dataVersion, "PRAGMA data_version"},
 	} {
-		stmt, err := c.PrepareContext(ctx, s.query) //nolint:sqlclosecheck // conn.close closes it
-		if err != nil {
-			return nil, errors.Join(err, p.close())
-		}
-		*s.to, p.all = stmt, append(p.all, stmt)
-	}
-	return p, nil
-}
-
-// close gives the connection back, its statements closed: one left open keeps
-// SQLite from tidying the journal away.
-func (c *conn) close() error {
-	var err error
-	for _, stmt := range c.all {
-		err = errors.Join(err, stmt.Close())
-	}
-	return errors.Join(err, c.conn.Close())
-}
-
-// run executes statements that have no arguments. They are short and must not
-// be cut off in the middle, so they follow no caller's context.
-func (c *conn) run(stmts ...*sql.Stmt) error {
-	for _, stmt := range stmts {
-		if _, err := stmt.ExecContext(context.Background()); err != nil {
+		var err error
+		if *s.to, err = c.statement(s.query); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// tx is a transaction on a connection.
+// statement prepares one, which close closes.
+func (c *conn) statement(query string) (statement, error) {
+	prepared, err := c.driver.Prepare(query)
+	if err != nil {
+		return nil, err
+	}
+	c.all = append(c.all, prepared)
+	s, ok := prepared.(statement)
+	if !ok {
+		return nil, fmt.Errorf("store: the driver's statements are %T", prepared)
+	}
+	return s, nil
+}
+
+// close closes the connection, its statements first: one left open keeps SQLite
+// from tidying the journal away.
+func (c *conn) close() error {
+	var err error
+	for _, stmt := range c.all {
+		err = errors.Join(err, stmt.Close())
+	}
+	return errors.Join(err, c.driver.Close())
+}
+
+// run executes statements that have no arguments.
+func (c *conn) run(stmts ...statement) error {
+	for _, stmt := range stmts {
+		if err := execute(stmt); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// exec prepares and executes statements that are needed once.
+func (c *conn) exec(queries ...string) error {
+	for _, query := range queries {
+		stmt, err := c.statement(query)
+		if err != nil {
+			return err
+		}
+		if err := execute(stmt); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// execute and query follow no caller's context: statements are short, and must
+// not be cut off in the middle.
+func execute(stmt statement, args ...driver.Value) error {
+	_, err := stmt.ExecContext(context.Background(), named(args))
+	return err
+}
+
+// query calls f with each row of so many columns; what the row holds is f's to keep.
+func query(stmt statement, columns int, f func(row []driver.Value) error, args ...driver.Value) (err error) {
+	rows, err := stmt.QueryContext(context.Background(), named(args))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	row := make([]driver.Value, columns)
+	for {
+		switch err := rows.Next(row); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		}
+		if err := f(row); err != nil {
+			return err
+		}
+	}
+}
+
+func named(args []driver.Value) []driver.NamedValue {
+	values := make([]driver.NamedValue, len(args))
+	for i, arg := range args {
+		values[i] = driver.NamedValue{Ordinal: i + 1, Value: arg}
+	}
+	return values
+}
+
+// blob is a column's value, which is never NULL in our tables.
+func blob(v driver.Value) ([]byte, error) {
+	b, ok := v.([]byte)
+	if !ok {
+		return nil, fmt.Errorf("%w: a value that is no blob", store.ErrCorrupt)
+	}
+	return b, nil
+}
+
+// tx is a transaction on a connection. Its writes are kept until a scan must see
+// them or its function has succeeded: so most updates that fail have nothing to
+// undo, most that share a commit need no savepoint, and of a record that is
+// written twice SQLite sees the last.
 type tx struct {
 	conn     *conn
 	ctx      context.Context // ends long scans
 	readOnly bool
+	shared   bool // others have a part in SQLite's transaction
 	ended    bool
-	wrote    bool
+	wrote    bool // SQLite has some of its writes
+	saved    bool // they can be undone by a savepoint
+	changes  []change
+	changed  map[record]int // index into changes
 	// broken is an error of the database's own. After one, SQLite may have
 	// rolled back the whole transaction, whatever savepoints it had.
 	broken error
+}
+
+// record names one.
+type record struct{ bucket, key string }
+
+// change is a write that SQLite has not seen yet.
+type change struct {
+	record  record
+	value   []byte
+	deleted bool
 }
 
 func (t *tx) check(bucket, key string) error {
@@ -106,40 +211,94 @@ func (t *tx) Get(bucket, key string) ([]byte, error) {
 	if err := t.check(bucket, key); err != nil {
 		return nil, err
 	}
-	var value []byte
-	err := t.conn.get.QueryRowContext(context.Background(), bucket, []byte(key)).Scan(&value)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, store.ErrNotFound
+	if i, ok := t.changed[record{bucket, key}]; ok {
+		if t.changes[i].deleted {
+			return nil, store.ErrNotFound
+		}
+		return bytes.Clone(t.changes[i].value), nil
 	}
+	if value, ok := t.conn.cache.get(record{bucket, key}); ok {
+		return bytes.Clone(value), nil
+	}
+	var value []byte
+	found := false
+	err := query(t.conn.get, 1, func(row []driver.Value) (err error) {
+		found = true
+		value, err = blob(row[0])
+		return err
+	}, bucket, []byte(key))
 	if err != nil {
 		return nil, t.fail(err)
 	}
+	if !found {
+		return nil, store.ErrNotFound
+	}
+	t.conn.cache.put(record{bucket, key}, bytes.Clone(value))
 	return value, nil
 }
 
 // Put implements store.Tx.
 func (t *tx) Put(bucket, key string, value []byte) error {
-	if value == nil {
-		value = []byte{} // nil would be NULL
-	}
-	return t.change(t.conn.put, bucket, key, value)
+	// Not nil, which would be NULL.
+	return t.change(change{record: record{bucket, key}, value: append([]byte{}, value...)})
 }
 
 // Delete implements store.Tx.
-func (t *tx) Delete(bucket, key string) error { return t.change(t.conn.del, bucket, key) }
+func (t *tx) Delete(bucket, key string) error {
+	return t.change(change{record: record{bucket, key}, deleted: true})
+}
 
-func (t *tx) change(stmt *sql.Stmt, bucket, key string, more ...any) error {
-	if err := t.check(bucket, key); err != nil {
+func (t *tx) change(c change) error {
+	if err := t.check(c.record.bucket, c.record.key); err != nil {
 		return err
 	}
 	if t.readOnly {
 		return store.ErrReadOnly
 	}
-	if _, err := stmt.ExecContext(context.Background(), append([]any{bucket, []byte(key)}, more...)...); err != nil {
-		return t.fail(err)
+	if i, ok := t.changed[c.record]; ok {
+		t.changes[i] = c
+		return nil
 	}
-	t.wrote = true
+	if t.changed == nil {
+		t.changed = make(map[record]int)
+	}
+	t.changed[c.record] = len(t.changes)
+	t.changes = append(t.changes, c)
 	return nil
+}
+
+// flushEarly gives SQLite what was written, so that a scan sees it. The update
+// may still fail, and the others of its batch must not.
+func (t *tx) flushEarly() error {
+	if len(t.changes) > 0 && t.shared && !t.saved {
+		if err := t.conn.run(t.conn.savepoint); err != nil {
+			return t.fail(err)
+		}
+		t.saved = true
+	}
+	return t.flush()
+}
+
+// flush gives SQLite what was written.
+func (t *tx) flush() error {
+	for _, c := range t.changes {
+		t.wrote = true
+		if err := t.conn.write(c); err != nil {
+			return t.fail(err)
+		}
+	}
+	t.changes = t.changes[:0]
+	clear(t.changed)
+	return nil
+}
+
+func (c *conn) write(w change) error {
+	if w.deleted {
+		c.cache.remove(w.record)
+		return execute(c.del, w.record.bucket, []byte(w.record.key))
+	}
+	c.cache.put(w.record, w.value)
+	return execute(c.put, w.record.bucket, []byte(w.record.key), w.value)
 }
 
 // scanRows is how many records a scan reads ahead. Between the portions no
@@ -183,38 +342,34 @@ func (t *tx) Scan(bucket string, r store.Range, f func(key string, value []byte)
 }
 
 // portion reads the first records of a range.
-func (t *tx) portion(bucket string, r store.Range, most int) (_ []row, err error) {
+func (t *tx) portion(bucket string, r store.Range, most int) ([]row, error) {
 	low, high, bounded := bounds(r)
 	if err := t.check(bucket, "any"); err != nil {
 		return nil, err
 	}
-	stmt, args := t.conn.forwardOpen, []any{bucket, []byte(low), most}
+	if err := t.flushEarly(); err != nil {
+		return nil, err
+	}
+	stmt, args := t.conn.forwardOpen, []driver.Value{bucket, []byte(low), int64(most)}
 	switch {
 	case bounded && r.Reverse:
-		stmt, args = t.conn.reverse, []any{bucket, []byte(low), []byte(high), most}
+		stmt, args = t.conn.reverse, []driver.Value{bucket, []byte(low), []byte(high), int64(most)}
 	case bounded:
-		stmt, args = t.conn.forward, []any{bucket, []byte(low), []byte(high), most}
+		stmt, args = t.conn.forward, []driver.Value{bucket, []byte(low), []byte(high), int64(most)}
 	case r.Reverse:
 		stmt = t.conn.reverseOpen
 	}
-	found, err := stmt.QueryContext(context.Background(), args...)
-	if err != nil {
-		return nil, t.fail(err)
-	}
-	defer func() {
-		if closed := found.Close(); err == nil && closed != nil {
-			err = t.fail(closed)
-		}
-	}()
 	rows := make([]row, 0, min(most, 16))
-	for found.Next() {
-		var key, value []byte
-		if err := found.Scan(&key, &value); err != nil {
-			return nil, t.fail(err)
+	err := query(stmt, 2, func(columns []driver.Value) error {
+		key, err := blob(columns[0])
+		if err != nil {
+			return err
 		}
+		value, err := blob(columns[1])
 		rows = append(rows, row{string(key), value})
-	}
-	if err := found.Err(); err != nil {
+		return err
+	}, args...)
+	if err != nil {
 		return nil, t.fail(err)
 	}
 	return rows, nil

@@ -26,8 +26,7 @@ func TestAFullDiskFailsWhatDoesNotFitAlone(t *testing.T) {
 		}
 	}()
 	err = s.Update(t.Context(), func(x store.Tx) error {
-		_, err := x.(*tx).conn.conn.ExecContext(context.Background(), "PRAGMA max_page_count = 40")
-		return err
+		return x.(*tx).conn.exec("PRAGMA max_page_count = 40")
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -74,8 +73,7 @@ func TestAnotherProgramsDatabaseIsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		err = s.Update(t.Context(), func(x store.Tx) error {
-			_, err := x.(*tx).conn.conn.ExecContext(context.Background(), "PRAGMA "+pragma)
-			return errors.Join(err, x.Put("b", "k", nil))
+			return errors.Join(x.(*tx).conn.exec("PRAGMA "+pragma), x.Put("b", "k", nil))
 		})
 		if err := errors.Join(err, s.Close()); err != nil {
 			t.Fatal(err)

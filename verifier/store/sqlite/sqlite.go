@@ -14,7 +14,7 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -47,9 +47,9 @@ const (
 // for itself.
 type Store struct {
 	path    string
-	writes  *sql.DB
-	reads   *sql.DB
-	readers chan *reader
+	writer  *conn
+	reads   driver.Connector
+	readers readers
 
 	requests chan *request
 	closing  chan struct{}
@@ -77,25 +77,22 @@ func open(ctx context.Context, path string) (*Store, error) {
 	}
 	s := &Store{
 		path:     path,
-		readers:  make(chan *reader, maxReaders),
+		readers:  readers{places: make(chan struct{}, maxReaders)},
 		requests: make(chan *request, maxBatch),
 		closing:  make(chan struct{}),
 		stopped:  make(chan struct{}),
 	}
-	if s.writes, err = connect(path, 1, "_pragma=synchronous(FULL)"); err != nil {
+	if s.reads, err = connector(path, "_pragma=query_only(1)"); err != nil {
 		return nil, err
 	}
-	if s.reads, err = connect(path, maxReaders, "_pragma=query_only(1)"); err != nil {
-		return nil, errors.Join(err, s.writes.Close())
-	}
-	w, err := s.prepare(ctx)
+	writes, err := connector(path, "_pragma=synchronous(FULL)")
 	if err != nil {
-		return nil, errors.Join(translate(err), s.reads.Close(), s.writes.Close())
+		return nil, err
 	}
-	for range maxReaders {
-		s.readers <- &reader{}
+	if s.writer, err = openWriter(ctx, writes); err != nil {
+		return nil, translate(err)
 	}
-	go s.write(w)
+	go s.write()
 	return s, nil
 }
 
@@ -115,67 +112,72 @@ func makeFile(path string) error {
 	return file.Close()
 }
 
-func connect(path string, most int, options string) (*sql.DB, error) {
+func connector(path, options string) (driver.Connector, error) {
 	file := url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(path)}
 	file.RawQuery = fmt.Sprintf("_pragma=busy_timeout(%d)&_pragma=journal_mode(WAL)&%s", busyTimeout.Milliseconds(), options)
-	connector, err := sqlite.NewConnector(file.String())
-	if err != nil {
-		return nil, err
-	}
-	db := sql.OpenDB(connector)
-	db.SetMaxOpenConns(most)
-	db.SetMaxIdleConns(most)
-	return db, nil
+	return sqlite.NewConnector(file.String())
 }
 
-// prepare takes the writer's connection, and makes the schema where the file is
-// new.
-func (s *Store) prepare(ctx context.Context) (*conn, error) {
-	c, err := s.writes.Conn(ctx)
+// openWriter opens the writer's connection, and makes the schema where the file
+// is new.
+func openWriter(ctx context.Context, writes driver.Connector) (*conn, error) {
+	c, err := dial(ctx, writes)
 	if err != nil {
 		return nil, err
 	}
-	if err := migrate(ctx, c); err != nil {
-		return nil, errors.Join(err, c.Close())
+	err = migrate(c)
+	if err == nil {
+		// From here on the writer waits for its turn itself; see beginWriting.
+		err = c.exec("PRAGMA busy_timeout = 0")
 	}
-	// From here on the writer waits for its turn itself; see beginWriting.
-	if _, err := c.ExecContext(ctx, "PRAGMA busy_timeout = 0"); err != nil {
-		return nil, errors.Join(err, c.Close())
+	if err == nil {
+		err = c.prepare()
 	}
-	return prepareConn(ctx, c)
+	if err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return c, nil
 }
 
 // migrate makes the schema in a new file, and refuses a file that is not ours.
-func migrate(ctx context.Context, c *sql.Conn) (err error) {
-	fresh, err := isNew(ctx, c)
+func migrate(c *conn) (err error) {
+	fresh, err := isNew(c)
 	if err != nil || !fresh {
 		return err
 	}
 	// Immediate: of two processes that start together one makes the schema.
-	if _, err := c.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+	if err := c.exec("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
 	defer func() {
 		if err != nil {
-			_, _ = c.ExecContext(context.WithoutCancel(ctx), "ROLLBACK") // the error is the one to tell
+			_ = c.exec("ROLLBACK") // the error is the one to tell
 		}
 	}()
-	if fresh, err = isNew(ctx, c); err != nil {
+	if fresh, err = isNew(c); err != nil {
 		return err
 	}
 	if fresh {
-		if err := makeSchema(ctx, c); err != nil {
+		if err := makeSchema(c); err != nil {
 			return err
 		}
 	}
-	_, err = c.ExecContext(ctx, "COMMIT")
-	return err
+	return c.exec("COMMIT")
 }
 
 // isNew tells a file that is empty from one that is ours; any other is an error.
-func isNew(ctx context.Context, c *sql.Conn) (bool, error) {
-	var id, version, tables int
-	err := c.QueryRowContext(ctx, "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema) FROM pragma_application_id, pragma_user_version").Scan(&id, &version, &tables)
+func isNew(c *conn) (bool, error) {
+	stmt, err := c.statement("SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema) FROM pragma_application_id, pragma_user_version")
+	if err != nil {
+		return false, err
+	}
+	var id, version, tables int64
+	err = query(stmt, 3, func(row []driver.Value) error {
+		for i, n := range []*int64{&id, &version, &tables} {
+			*n, _ = row[i].(int64)
+		}
+		return nil
+	})
 	switch {
 	case err != nil:
 		return false, err
@@ -189,18 +191,13 @@ func isNew(ctx context.Context, c *sql.Conn) (bool, error) {
 	return false, nil
 }
 
-func makeSchema(ctx context.Context, c *sql.Conn) error {
-	for _, statement := range []string{
+func makeSchema(c *conn) error {
+	return c.exec(
 		// BLOB keys compare byte-wise, whatever is in them.
 		"CREATE TABLE records (bucket TEXT NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, PRIMARY KEY (bucket, key)) WITHOUT ROWID",
 		fmt.Sprintf("PRAGMA application_id = %d", applicationID),
 		fmt.Sprintf("PRAGMA user_version = %d", schemaVersion),
-	} {
-		if _, err := c.ExecContext(ctx, statement); err != nil {
-			return err
-		}
-	}
-	return nil
+	)
 }
 
 // Close waits for the updates and views that run, and closes the file. Those
@@ -210,12 +207,9 @@ func (s *Store) Close() error {
 	s.close.Do(func() {
 		close(s.closing)
 		<-s.stopped
-		for range maxReaders {
-			err = errors.Join(err, (<-s.readers).close())
-		}
 		// The readers first: the last connection to go folds the journal into
 		// the file, and a read-only one cannot.
-		err = errors.Join(err, s.reads.Close(), s.writes.Close())
+		err = errors.Join(s.readers.close(), s.writer.close())
 	})
 	return translate(err)
 }

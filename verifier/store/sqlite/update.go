@@ -2,9 +2,11 @@ package sqlite
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -86,16 +88,14 @@ func (r *request) take(t *tx, f func(store.Tx) error) {
 }
 
 // write is the writer: one goroutine that runs the updates, in batches.
-func (s *Store) write(c *conn) {
+func (s *Store) write() {
 	defer close(s.stopped)
 	for {
 		batch := s.collect()
 		if batch == nil {
-			// The error has nobody to go to; every update had its own.
-			_ = c.close()
 			return
 		}
-		s.commit(c, batch)
+		commit(s.writer, batch)
 	}
 }
 
@@ -108,6 +108,9 @@ func (s *Store) collect() []*request {
 		batch = append(batch, r)
 	case <-s.closing:
 	}
+	// Whoever is ready to run goes first, and may bring what can share this
+	// commit. On an idle machine nobody is, and nothing waits.
+	runtime.Gosched()
 	for len(batch) < maxBatch {
 		select {
 		case r := <-s.requests:
@@ -122,7 +125,7 @@ func (s *Store) collect() []*request {
 // commit runs a batch in one transaction. Where the database itself fails in
 // the middle, the whole transaction is gone: then each update gets one of its
 // own, so that only those that cannot be done fail.
-func (s *Store) commit(c *conn, batch []*request) {
+func commit(c *conn, batch []*request) {
 	started := batch[:0]
 	for _, r := range batch {
 		if r.state.CompareAndSwap(queued, running) {
@@ -163,15 +166,23 @@ func attempt(c *conn, batch []*request) (results []error, err error) {
 		if err != nil {
 			// It fails where SQLite has rolled back by itself already.
 			_ = c.run(c.rollback)
+			c.cache.empty()
 		}
 	}()
-	wrote := false
+	if err := c.refresh(); err != nil {
+		return results, fmt.Errorf("store: beginning an update: %w", translate(err))
+	}
+	wrote, undone := false, false
 	for i, r := range batch {
-		t := &tx{conn: c, ctx: context.WithoutCancel(r.ctx)}
-		if results[i], err = r.run(t, len(batch) > 1); err != nil {
+		t := &tx{conn: c, ctx: context.WithoutCancel(r.ctx), shared: len(batch) > 1}
+		if results[i], err = r.run(t); err != nil {
 			return results, err
 		}
 		wrote = wrote || (t.wrote && results[i] == nil)
+		undone = undone || (t.wrote && results[i] != nil)
+	}
+	if undone {
+		c.cache.empty()
 	}
 	end := c.commit
 	if !wrote {
@@ -197,21 +208,27 @@ func (c *conn) beginWriting() error {
 	}
 }
 
-// run gives the caller its turn and undoes what a failed update did: with the
-// others of its batch, by its savepoint.
-func (r *request) run(t *tx, shared bool) (result, err error) {
-	c := t.conn
-	if shared {
-		if err := c.run(c.savepoint); err != nil {
-			return nil, fmt.Errorf("store: beginning an update: %w", translate(err))
-		}
-	}
+// refresh empties the cache if another process has written.
+func (c *conn) refresh() error {
+	return query(c.dataVersion, 1, func(row []driver.Value) error {
+		c.cache.at(row[0])
+		return nil
+	})
+}
+
+// run gives the caller its turn, and then does in the database what the update
+// did, or undoes what it did there already.
+func (r *request) run(t *tx) (result, err error) {
 	r.turn <- t
 	result = <-r.ran
+	if result == nil && t.broken == nil {
+		_ = t.flush() // or t is broken
+	}
+	c := t.conn
 	switch {
 	case t.broken != nil:
 		return nil, t.broken
-	case !shared: // alone in its transaction, which ends as the update did
+	case !t.saved: // alone in its transaction, which ends as the update did, or it failed before it wrote
 		return result, nil
 	case result != nil:
 		err = c.run(c.rollbackTo, c.release)

@@ -4,19 +4,49 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"countersign/verifier/store"
 )
 
-// reader is a place for a reading connection, opened when it is first needed.
-type reader struct{ conn *conn }
+// readers are the reading connections that are idle. The last to come back goes
+// out next: a connection keeps the pages that it has read until somebody commits,
+// so that few connections with many views read less than many with a few each.
+type readers struct {
+	places chan struct{} // held by every view
 
-func (r *reader) close() error {
-	if r.conn == nil {
+	mu   sync.Mutex
+	idle []*conn
+}
+
+// get gives the connection that was used last, or nil where one must be opened.
+func (r *readers) get() *conn {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.idle) == 0 {
 		return nil
 	}
-	err := r.conn.close()
-	r.conn = nil
+	last := len(r.idle) - 1
+	c := r.idle[last]
+	r.idle = r.idle[:last]
+	return c
+}
+
+func (r *readers) put(c *conn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.idle = append(r.idle, c)
+}
+
+// close waits for the views that run, and lets no other begin.
+func (r *readers) close() error {
+	for range cap(r.places) {
+		r.places <- struct{}{}
+	}
+	var err error
+	for c := r.get(); c != nil; c = r.get() {
+		err = errors.Join(err, c.close())
+	}
 	return err
 }
 
@@ -28,9 +58,9 @@ func (s *Store) View(ctx context.Context, f func(store.Tx) error) error {
 	default:
 	}
 	select {
-	case r := <-s.readers:
-		defer func() { s.readers <- r }()
-		return s.view(ctx, r, f)
+	case s.readers.places <- struct{}{}:
+		defer func() { <-s.readers.places }()
+		return s.view(ctx, f)
 	case <-s.closing:
 		return store.ErrClosed
 	case <-ctx.Done():
@@ -38,32 +68,38 @@ func (s *Store) View(ctx context.Context, f func(store.Tx) error) error {
 	}
 }
 
-func (s *Store) view(ctx context.Context, r *reader, f func(store.Tx) error) (err error) {
+func (s *Store) view(ctx context.Context, f func(store.Tx) error) (err error) {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if r.conn == nil {
-		if r.conn, err = s.openReader(ctx); err != nil {
+	c := s.readers.get()
+	if c == nil {
+		if c, err = s.openReader(ctx); err != nil {
 			return fmt.Errorf("store: opening a reader: %w", translate(err))
 		}
 	}
-	if err := r.conn.run(r.conn.begin); err != nil {
-		return errors.Join(fmt.Errorf("store: beginning a view: %w", translate(err)), r.close())
+	if err := c.run(c.begin); err != nil {
+		return errors.Join(fmt.Errorf("store: beginning a view: %w", translate(err)), c.close())
 	}
-	t := &tx{conn: r.conn, ctx: ctx, readOnly: true}
+	t := &tx{conn: c, ctx: ctx, readOnly: true}
 	defer func() { // also when f panics: the connection must be left clean
 		t.ended = true
-		if rolledBack := r.conn.run(r.conn.rollback); rolledBack != nil {
-			err = errors.Join(err, fmt.Errorf("store: ending a view: %w", translate(rolledBack)), r.close())
+		if rolledBack := c.run(c.rollback); rolledBack != nil {
+			err = errors.Join(err, fmt.Errorf("store: ending a view: %w", translate(rolledBack)), c.close())
+			return
 		}
+		s.readers.put(c)
 	}()
 	return f(t)
 }
 
 func (s *Store) openReader(ctx context.Context) (*conn, error) {
-	c, err := s.reads.Conn(ctx)
+	c, err := dial(ctx, s.reads)
 	if err != nil {
 		return nil, err
 	}
-	return prepareConn(ctx, c)
+	if err := c.prepare(); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return c, nil
 }
