@@ -119,7 +119,7 @@ func start(f flags, stderr io.Writer) error {
 		App: fyneApp, Catalogue: catalogue, Boot: boot, Logger: log, Now: time.Now,
 		Locale: lang.SystemLocale().String(), Layout: layout(f.Layout),
 		Platform: boot.device.Platform, Simulated: f.Platform != "" && f.Platform != platform(),
-		Links: links, DeviceName: deviceName(), Capture: capture(), ClipboardImage: clipboardImage(), TrayPresent: trayPresent,
+		Links: links, Arrivals: arrivals(log), DeviceName: deviceName(), Capture: capture(), ClipboardImage: clipboardImage(), TrayPresent: trayPresent,
 	})
 	desktop.Attach(screens)
 	only.serve(func(links []string) { fyne.Do(func() { screens.Open(links) }) })

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"log/slog"
 	"os"
 
 	"countersign/crypto/keyring"
@@ -16,3 +17,7 @@ func configFolder() (string, error) { return os.UserConfigDir() }
 func keyringOptions(service, _ string) keyring.SystemOptions {
 	return keyring.SystemOptions{Service: service}
 }
+
+// arrivals is nil: here links come as arguments, and to a running app from a
+// second start.
+func arrivals(*slog.Logger) func() []string { return nil }

@@ -139,6 +139,7 @@ type Config struct {
 	Platform   string           // what the app says it runs on
 	Simulated  bool             // Platform is not what it runs on: say so
 	Links      []string         // to open once the app has started
+	Arrivals   func() []string  // links that the system brought since it was asked last; nil where it brings none
 	DeviceName string           // proposed at enrolment
 	// Capture takes pictures of the screens, to find QR codes; nil where the
 	// platform gives none.

@@ -119,7 +119,20 @@ func (u *UI) Start() {
 	u.win.SetCloseIntercept(u.closed)
 	life := u.cfg.App.Lifecycle()
 	life.SetOnEnteredForeground(u.entered)
+	u.arrivals()
 	u.begin()
+}
+
+// arrivals opens the links that the system brought, where it brings them so.
+func (u *UI) arrivals() {
+	if u.cfg.Arrivals == nil {
+		return
+	}
+	var links []string
+	u.task(func(context.Context) error { links = u.cfg.Arrivals(); return nil }, func(error) {
+		u.links = append(u.links, links...)
+		u.openLinks()
+	})
 }
 
 // begin opens the core over the keyring, or asks for what is missing.
@@ -484,6 +497,7 @@ func (u *UI) Raise() {
 
 // entered looks for what arrived while the app was in the background.
 func (u *UI) entered() {
+	u.arrivals()
 	if u.core == nil {
 		return
 	}
