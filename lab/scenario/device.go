@@ -257,10 +257,6 @@ func enrolmentErrors() []struct {
 		{"too_many_devices", app.ErrTooManyDevices},
 		{"wrong_number", app.ErrWrongNumber},
 		{"not_answered", app.ErrNotAnswered},
-		{"not_allowed", errEnrolNotAllowed},
 		{"refused", app.ErrRefused},
 	}
 }
-
-// errEnrolNotAllowed says that policy gives the user no link.
-var errEnrolNotAllowed = errors.New("the policy does not let this user have an authenticator")

@@ -289,10 +289,7 @@ func set[T any](from, to *T) {
 // enrol makes a device one of its user's, the whole way: link, keys, number.
 func (o *own) enrol(ctx context.Context, d *device, user string, totp bool, number func(right string) string) (app.Account, error) {
 	link, e, err := o.verifier.Enrolments.Begin(ctx, enrol.Request{User: o.ids[user], Actor: actor, TOTP: totp})
-	switch {
-	case errors.Is(err, enrol.ErrNotAllowed):
-		return app.Account{}, errEnrolNotAllowed
-	case errors.Is(err, directory.ErrTooManyDevices):
+	if errors.Is(err, directory.ErrTooManyDevices) {
 		return app.Account{}, app.ErrTooManyDevices
 	}
 	if err != nil {

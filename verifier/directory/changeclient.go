@@ -7,6 +7,7 @@ import (
 
 	"countersign/verifier/audit"
 	"countersign/verifier/store"
+	"countersign/verifier/words"
 )
 
 // PutClient changes a client's name and the settings of its kind; the kind, the
@@ -19,7 +20,7 @@ func (d *Directory) PutClient(tx store.Tx, id string, n NewClient) error {
 		return err
 	}
 	if n.Kind != before.Kind {
-		return invalid("a client keeps its kind; add another client instead")
+		return invalid("refused.client_keeps_kind")
 	}
 	if n.RADIUS != nil && n.RADIUSSecret == nil {
 		if n.RADIUSSecret, err = d.RADIUSSecret(before); err != nil {
@@ -31,7 +32,7 @@ func (d *Directory) PutClient(tx store.Tx, id string, n NewClient) error {
 	}
 	owner, err := d.clientNames.Get(tx, strings.ToLower(n.Name))
 	if err == nil && owner != id {
-		return fmt.Errorf("%w: client %s", ErrExists, n.Name)
+		return words.Refuse(ErrExists, "refused.client_exists", "name", n.Name)
 	}
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err

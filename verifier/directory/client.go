@@ -13,6 +13,7 @@ import (
 	"countersign/verifier/audit"
 	"countersign/verifier/policy"
 	"countersign/verifier/store"
+	"countersign/verifier/words"
 )
 
 // Client is a configured relying party.
@@ -74,6 +75,8 @@ const (
 	maxRADIUSSecret = 256
 )
 
+const maxClientName = 64 // octets
+
 // NewClient is what AddClient makes a client of.
 type NewClient struct {
 	Name         string
@@ -84,10 +87,10 @@ type NewClient struct {
 }
 
 func (c NewClient) check() error {
-	if strings.TrimSpace(c.Name) == "" || len(c.Name) > 64 {
-		return invalid("a client's name has 1 to 64 bytes")
+	if strings.TrimSpace(c.Name) == "" || len(c.Name) > maxClientName {
+		return invalid("refused.client_name", "most", maxClientName)
 	}
-	if err := checkText("a client's name", c.Name); err != nil {
+	if err := checkText("refused.what_client_name", c.Name); err != nil {
 		return err
 	}
 	overRADIUS := false
@@ -96,19 +99,19 @@ func (c NewClient) check() error {
 	case policy.KindNPS, policy.KindRADIUS:
 		overRADIUS = true
 	default:
-		return invalid("a client's kind is web, radius, nps, adfs or mfa_server")
+		return invalid("refused.client_kind")
 	}
 	switch {
 	case !overRADIUS && (c.RADIUS != nil || c.RADIUSSecret != nil):
-		return invalid("a client of kind %s has no RADIUS settings", c.Kind)
+		return invalid("refused.client_not_radius", "kind", c.Kind)
 	case c.ADFS != nil && c.Kind != policy.KindADFS:
-		return invalid("a client of kind %s has no OS build", c.Kind)
+		return invalid("refused.client_not_adfs", "kind", c.Kind)
 	case !overRADIUS:
 		return nil
 	case c.RADIUS == nil || !c.RADIUS.Address.IsValid():
-		return invalid("a client of kind %s has an address", c.Kind)
+		return invalid("refused.client_address", "kind", c.Kind)
 	case len(c.RADIUSSecret) < minRADIUSSecret || len(c.RADIUSSecret) > maxRADIUSSecret:
-		return invalid("a RADIUS secret has %d to %d characters", minRADIUSSecret, maxRADIUSSecret)
+		return invalid("refused.radius_secret", "least", minRADIUSSecret, "most", maxRADIUSSecret)
 	}
 	return c.RADIUS.check(c.Kind)
 }
@@ -117,12 +120,12 @@ func (r RADIUSClient) check(kind policy.ClientKind) error {
 	switch r.Override {
 	case policy.OverrideUnset, policy.OverrideTrue, policy.OverrideFalse:
 	default:
-		return invalid("the override is TRUE or FALSE")
+		return invalid("refused.override", "yes", policy.OverrideTrue, "no", policy.OverrideFalse)
 	}
 	if kind == policy.KindRADIUS && (r.NPSVersion != "" || r.Override != policy.OverrideUnset) {
-		return invalid("only a client of kind nps has an NPS version and an override")
+		return invalid("refused.client_not_nps", "kind", policy.KindNPS)
 	}
-	return checkText("an NPS version", r.NPSVersion)
+	return checkText("refused.what_nps_version", r.NPSVersion)
 }
 
 // defaultNPSVersion is the first version of the NPS extension that asks for a
@@ -137,7 +140,7 @@ func (d *Directory) AddClient(tx store.Tx, n NewClient) (c Client, key string, e
 	if taken, err := d.clientNames.Has(tx, strings.ToLower(n.Name)); err != nil {
 		return Client{}, "", err
 	} else if taken {
-		return Client{}, "", fmt.Errorf("%w: client %s", ErrExists, n.Name)
+		return Client{}, "", words.Refuse(ErrExists, "refused.client_exists", "name", n.Name)
 	}
 	key = newToken("csk_")
 	c = Client{
@@ -188,7 +191,7 @@ func (d *Directory) sealRADIUS(tx store.Tx, id string, r RADIUSClient, secret []
 	other, err := d.ClientByAddress(tx, r.Address)
 	switch {
 	case err == nil:
-		return nil, fmt.Errorf("%w: client %s has the address %s", ErrExists, other.Name, r.Address)
+		return nil, words.Refuse(ErrExists, "refused.address_taken", "name", other.Name, "address", r.Address)
 	case !errors.Is(err, ErrUnknownClient):
 		return nil, err
 	}
@@ -201,7 +204,7 @@ func radiusLabel(clientID string) string { return "radius-secret/" + clientID }
 // RADIUSSecret opens a RADIUS client's shared secret.
 func (d *Directory) RADIUSSecret(c Client) ([]byte, error) {
 	if c.RADIUS == nil {
-		return nil, invalid("a client of kind %s has no RADIUS secret", c.Kind)
+		return nil, invalid("refused.client_not_radius", "kind", c.Kind)
 	}
 	secret, err := d.vault.Open(radiusLabel(c.ID), c.RADIUS.Secret)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"countersign/verifier/audit"
 	"countersign/verifier/policy"
 	"countersign/verifier/store"
+	"countersign/verifier/words"
 )
 
 // Device is an enrolled authenticator, named by its signing key.
@@ -37,11 +38,11 @@ func (dev Device) Policy() policy.Device {
 func (dev Device) check() error {
 	switch {
 	case dev.Signing.IsZero() || dev.Encryption.IsZero() || dev.ID != dev.Signing.Thumbprint():
-		return invalid("a device is named by its signing key, and has an encryption key")
+		return invalid("refused.device_keys")
 	case dev.Name == "":
-		return invalid("a device has a name")
+		return invalid("refused.device_name")
 	}
-	return checkText("a device's name", dev.Name)
+	return checkText("refused.what_device_name", dev.Name)
 }
 
 // Devices gives a user's devices, in the order of their ids.
@@ -76,7 +77,7 @@ func (d *Directory) AddDevice(tx store.Tx, dev Device) error {
 	// phone when it came and now says it is a watch is updated, and the policy
 	// no longer asks it.)
 	if dev.FormFactor == policy.Watch || dev.Platform == policy.WatchOS || dev.Platform == policy.WearOS {
-		return invalid("a wearable cannot be enrolled")
+		return invalid("refused.wearable")
 	}
 	if _, err := d.UserByID(tx, dev.User); err != nil {
 		return err
@@ -85,7 +86,7 @@ func (d *Directory) AddDevice(tx store.Tx, dev Device) error {
 	case err != nil:
 		return err
 	case taken:
-		return fmt.Errorf("%w: this device's key", ErrExists)
+		return words.Refuse(ErrExists, "refused.device_exists")
 	}
 	devices, err := d.Devices(tx, dev.User)
 	if err != nil {
@@ -124,7 +125,7 @@ func (d *Directory) UpdateDevice(tx store.Tx, dev Device) error {
 		return err
 	}
 	if dev.User != before.User || dev.Encryption.Thumbprint() != before.Encryption.Thumbprint() {
-		return invalid("a device keeps its user and its keys")
+		return invalid("refused.device_keeps")
 	}
 	dev.EnrolledAt = before.EnrolledAt
 	if err := d.devices.Put(tx, string(dev.ID), dev); err != nil {

@@ -24,9 +24,11 @@ import (
 	"countersign/verifier/store"
 	"countersign/verifier/tenant"
 	"countersign/verifier/vault"
+	"countersign/verifier/words"
 )
 
-// What the directory refuses, for errors.Is.
+// What the directory refuses, for errors.Is. What a person can mend comes as a
+// *words.Error.
 var (
 	ErrUnknownUser    = errors.New("directory: unknown user")
 	ErrUnknownDevice  = errors.New("directory: unknown device")
@@ -35,7 +37,7 @@ var (
 	ErrUnknownToken   = errors.New("directory: unknown or expired token")
 	ErrExists         = errors.New("directory: exists already")
 	ErrInvalid        = errors.New("directory: invalid")
-	ErrTooManyDevices = errors.New("directory: five devices are the most that a user can have; remove one first")
+	ErrTooManyDevices = words.Refuse(nil, "refused.too_many_devices", "most", MaxDevices)
 	ErrNoTOTP         = errors.New("directory: no TOTP secret is registered")
 )
 
@@ -166,6 +168,4 @@ func unknown(err, as error, doing string) error {
 	return nil
 }
 
-func invalid(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", ErrInvalid, fmt.Sprintf(format, args...))
-}
+func invalid(key string, args ...any) error { return words.Refuse(ErrInvalid, key, args...) }

@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"countersign/verifier/directory/membership"
 	"countersign/verifier/policy"
 	"countersign/verifier/store"
+	"countersign/verifier/words"
 )
 
 // AllUsers is the id of the group that everybody is in, as the policy API
@@ -55,17 +57,26 @@ const maxNesting = 1024
 
 func (g Group) check() error {
 	if strings.TrimSpace(g.Name) == "" {
-		return invalid("a group has a name")
+		return invalid("refused.group_name")
 	}
-	if err := errors.Join(checkText("a group's name", g.Name), checkText("a group's description", g.Description)); err != nil {
+	if err := cmp.Or(checkText("refused.what_group_name", g.Name), checkText("refused.what_group_description", g.Description)); err != nil {
 		return err
 	}
 	if g.Dynamic() {
 		if _, err := membership.Parse(g.Rule); err != nil {
-			return fmt.Errorf("%w: %w", ErrInvalid, err)
+			return badRule(err)
 		}
 	}
 	return nil
+}
+
+// badRule refuses a membership rule with the place where it does not read.
+func badRule(err error) error {
+	var syntax *membership.SyntaxError
+	if !errors.As(err, &syntax) {
+		return err
+	}
+	return &words.Error{Text: syntax.Text(), Kind: errors.Join(ErrInvalid, err)}
 }
 
 // CreateGroup adds a group. It sets ID where it is empty (a group that was
@@ -79,7 +90,7 @@ func (d *Directory) CreateGroup(tx store.Tx, g Group) (Group, error) {
 		g.ID = message.NewID()
 	}
 	if g.ID == AllUsers || strings.ContainsAny(g.ID, "\x00: /") || len(g.ID) > 64 {
-		return Group{}, invalid("a group's id has 1 to 64 letters, digits and dashes, and is not %s", AllUsers)
+		return Group{}, invalid("refused.group_id", "all", AllUsers)
 	}
 	taken, err := d.groups.Has(tx, g.ID)
 	if err != nil {
@@ -90,7 +101,7 @@ func (d *Directory) CreateGroup(tx store.Tx, g Group) (Group, error) {
 		return Group{}, err
 	}
 	if taken || named {
-		return Group{}, fmt.Errorf("%w: group %s", ErrExists, g.Name)
+		return Group{}, words.Refuse(ErrExists, "refused.group_exists", "name", g.Name)
 	}
 	if err := d.writeGroup(tx, g); err != nil {
 		return Group{}, err
@@ -110,7 +121,7 @@ func (d *Directory) PutGroup(tx store.Tx, g Group) error {
 	}
 	owner, err := d.groupNames.Get(tx, strings.ToLower(g.Name))
 	if err == nil && owner != g.ID {
-		return fmt.Errorf("%w: group %s", ErrExists, g.Name)
+		return words.Refuse(ErrExists, "refused.group_exists", "name", g.Name)
 	}
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
@@ -121,7 +132,7 @@ func (d *Directory) PutGroup(tx store.Tx, g Group) error {
 			return err
 		}
 		if len(members) > 0 {
-			return invalid("the group has members; remove them before a rule says who they are")
+			return invalid("refused.group_has_members")
 		}
 	}
 	err = errors.Join(d.groupNames.Delete(tx, strings.ToLower(before.Name)), d.writeGroup(tx, g))
@@ -200,7 +211,7 @@ func (d *Directory) AddMember(tx store.Tx, groupID string, m Member) error {
 		return err
 	}
 	if g.Dynamic() {
-		return invalid("the group is dynamic: its rule says who its members are")
+		return invalid("refused.group_dynamic")
 	}
 	switch m.Kind {
 	case MemberUser:
@@ -211,7 +222,7 @@ func (d *Directory) AddMember(tx store.Tx, groupID string, m Member) error {
 			err = d.refuseCycle(tx, groupID, m.ID)
 		}
 	default:
-		err = invalid("a member is a user or a group")
+		err = invalid("refused.member_kind")
 	}
 	if err != nil {
 		return err
@@ -233,7 +244,7 @@ func (d *Directory) refuseCycle(tx store.Tx, groupID, memberID string) error {
 	}
 	for _, id := range above {
 		if id == memberID {
-			return invalid("the group would contain itself")
+			return invalid("refused.group_cycle")
 		}
 	}
 	return nil
@@ -318,7 +329,7 @@ func (d *Directory) groupsAbove(tx store.Tx, groups []string) ([]string, error) 
 			continue
 		}
 		if len(above) == maxNesting {
-			return nil, fmt.Errorf("%w: in more than %d groups", ErrInvalid, maxNesting)
+			return nil, invalid("refused.too_many_groups", "most", maxNesting)
 		}
 		seen[id], above = true, append(above, id)
 		parents, err := d.memberOf.All(tx, store.Range{Prefix: Member{Kind: MemberGroup, ID: id}.key() + "\x00"})

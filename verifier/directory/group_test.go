@@ -187,18 +187,18 @@ func TestABadImportDoesNothingAndNamesItsLines(t *testing.T) {
 		name, text string
 		want       []string
 	}{
-		{"nothing", "", []string{"the file is empty"}},
-		{"no name column", "display_name\nZoe\n", []string{`line 1: there is no column "name"`}},
-		{"an unknown column", "name,password\nzoe,secret\n", []string{`line 1: unknown column "password"`}},
-		{"a column twice", "name,name\na,b\n", []string{`line 1: the column "name" comes twice`}},
+		{"nothing", "", []string{"The file is empty"}},
+		{"no name column", "display_name\nZoe\n", []string{`Line 1: There is no column "name"`}},
+		{"an unknown column", "name,password\nzoe,secret\n", []string{`Line 1: The column "password" is unknown`}},
+		{"a column twice", "name,name\na,b\n", []string{`Line 1: The column "name" comes twice`}},
 		{"bad lines", "name,admin\ngood,\nTAKEN,\nbad name,\n\"a\nb\",\nother,perhaps\ngood,\n", []string{
-			"line 3: directory: exists already: user TAKEN", "line 4: the name has a character", "line 5: the name has a character",
-			"line 7: admin is true or false", "line 8: directory: exists already: user good",
+			"Line 3: There is a user TAKEN already.", "Line 4: The name has a character", "Line 5: The name has a character",
+			"Line 7: admin is true or false", "Line 8: There is a user good already.",
 		}},
-		{"too few fields", "name,admin\na\n", []string{"line 2: wrong number of fields"}},
-		{"a quote without end", "name\n\"a\nb\n", []string{"line 3: extraneous or missing"}},
-		{"an unknown group", "name,groups\na,Nobodies\n", []string{"line 2: directory: unknown group: Nobodies"}},
-		{"an unknown method", "name,default\na,sms\n", []string{"line 2: the default method"}},
+		{"too few fields", "name,admin\na\n", []string{"Line 2: The line has another number of fields"}},
+		{"a quote without end", "name\n\"a\nb\n", []string{"Line 3: A quotation mark is missing"}},
+		{"an unknown group", "name,groups\na,Nobodies\n", []string{"Line 2: There is no group Nobodies."}},
+		{"an unknown method", "name,default\na,sms\n", []string{"Line 2: The default method"}},
 	} {
 		n, err := f.importUsers(test.text)
 		if n != 0 || err == nil {

@@ -11,6 +11,7 @@ import (
 
 	"countersign/verifier/policy"
 	"countersign/verifier/store"
+	"countersign/verifier/words"
 )
 
 // Limits of an import.
@@ -22,12 +23,12 @@ const (
 
 // LineError is an error in one line of an import.
 type LineError struct {
-	Line int // from 1, the heading
-	Err  error
+	Line int          // from 1, the heading
+	Err  *words.Error // what is wrong in it
 }
 
 func (e *LineError) Error() string {
-	return fmt.Sprintf("line %d: %s", e.Line, strings.TrimPrefix(e.Err.Error(), ErrInvalid.Error()+": "))
+	return words.Of("refused.at_line", "line", e.Line, "problem", e.Err.Text).String()
 }
 
 func (e *LineError) Unwrap() error { return e.Err }
@@ -46,8 +47,9 @@ func (d *Directory) ImportUsers(tx store.Tx, file io.Reader) (int, error) {
 	if err != nil {
 		return 0, csvError(err)
 	}
-	if columns, err = checkColumns(columns); err != nil {
-		return 0, &LineError{Line: 1, Err: err}
+	columns, wrong := checkColumns(columns)
+	if wrong != nil {
+		return 0, &LineError{Line: 1, Err: wrong}
 	}
 	var errs []error
 	count := 0
@@ -62,18 +64,22 @@ func (d *Directory) ImportUsers(tx store.Tx, file io.Reader) (int, error) {
 			break
 		}
 		line, _ := reader.FieldPos(0)
-		if err := d.importUser(tx, columns, fields); err != nil {
-			errs = append(errs, &LineError{Line: line, Err: err})
+		var wrong *words.Error
+		switch err := d.importUser(tx, columns, fields); {
+		case errors.As(err, &wrong):
+			errs = append(errs, &LineError{Line: line, Err: wrong})
+		case err != nil:
+			return 0, fmt.Errorf("directory: importing line %d: %w", line, err)
 		}
 		if count++; count > maxImportUsers {
-			errs = append(errs, &LineError{Line: line, Err: invalid("more than %d users; import the rest from another file", maxImportUsers)})
+			errs = append(errs, &LineError{Line: line, Err: refusal("refused.csv_users", "most", maxImportUsers)})
 		}
 		if len(errs) >= maxImportErrors || count > maxImportUsers {
 			break
 		}
 	}
 	if reader.InputOffset() >= maxImport {
-		errs = append(errs, invalid("the file is longer than %d bytes", maxImport))
+		errs = append(errs, invalid("refused.csv_long", "most", maxImport))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return 0, err
@@ -84,17 +90,33 @@ func (d *Directory) ImportUsers(tx store.Tx, file io.Reader) (int, error) {
 func csvError(err error) error {
 	var parse *csv.ParseError
 	if errors.As(err, &parse) {
-		return &LineError{Line: parse.Line, Err: invalid("%s", parse.Err)}
+		return &LineError{Line: parse.Line, Err: refusal(csvProblem(parse.Err))}
 	}
 	if errors.Is(err, io.EOF) {
-		return invalid("the file is empty; its first line names the columns, such as name,display_name")
+		return invalid("refused.csv_empty")
 	}
 	return fmt.Errorf("directory: reading the file: %w", err)
 }
 
+// csvProblem is the key of the words for what package csv found.
+func csvProblem(err error) string {
+	switch {
+	case errors.Is(err, csv.ErrFieldCount):
+		return "refused.csv_fields"
+	case errors.Is(err, csv.ErrQuote), errors.Is(err, csv.ErrBareQuote):
+		return "refused.csv_quote"
+	}
+	return "refused.csv_line"
+}
+
+// refusal is invalid for a line's error.
+func refusal(key string, args ...any) *words.Error {
+	return &words.Error{Text: words.Of(key, args...), Kind: ErrInvalid}
+}
+
 const attributeColumn = "attribute."
 
-func checkColumns(columns []string) ([]string, error) {
+func checkColumns(columns []string) ([]string, *words.Error) {
 	known := []string{"name", "display_name", "admin", "default", "roles", "administrative_units", "groups", "on_premises", "disabled"}
 	columns[0] = strings.TrimPrefix(columns[0], "\ufeff") // as Excel begins its files
 	for i, column := range columns {
@@ -102,14 +124,14 @@ func checkColumns(columns []string) ([]string, error) {
 		columns[i] = column
 		attribute, found := strings.CutPrefix(column, attributeColumn)
 		if !slices.Contains(known, column) && (!found || attribute == "") {
-			return nil, invalid("unknown column %q; known are %s and %sNAME", column, strings.Join(known, ", "), attributeColumn)
+			return nil, refusal("refused.csv_column", "column", strconv.Quote(column), "known", strings.Join(known, ", ")+", "+attributeColumn+"NAME")
 		}
 		if slices.Contains(columns[:i], column) {
-			return nil, invalid("the column %q comes twice", column)
+			return nil, refusal("refused.csv_column_twice", "column", strconv.Quote(column))
 		}
 	}
 	if !slices.Contains(columns, "name") {
-		return nil, invalid("there is no column \"name\"")
+		return nil, refusal("refused.csv_no_name", "column", strconv.Quote("name"))
 	}
 	return columns, nil
 }
@@ -158,7 +180,7 @@ func (d *Directory) importUser(tx store.Tx, columns, fields []string) error {
 	for _, name := range groups {
 		g, err := d.FindGroup(tx, name)
 		if errors.Is(err, ErrUnknownGroup) {
-			return fmt.Errorf("%w: %s", ErrUnknownGroup, name)
+			return words.Refuse(ErrUnknownGroup, "refused.no_group", "name", name)
 		}
 		if err == nil {
 			err = d.AddMember(tx, g.ID, Member{Kind: MemberUser, ID: u.ID})
@@ -187,7 +209,7 @@ func yesNo(column, value string) (bool, error) {
 	}
 	yes, err := strconv.ParseBool(strings.ToLower(value))
 	if err != nil {
-		return false, invalid("%s is true or false, not %q", column, value)
+		return false, invalid("refused.yes_no", "column", column, "value", strconv.Quote(value))
 	}
 	return yes, nil
 }

@@ -1,7 +1,6 @@
 package directory
 
 import (
-	"fmt"
 	"strings"
 
 	"countersign/verifier/directory/membership"
@@ -14,7 +13,7 @@ import (
 func (d *Directory) Matching(tx store.Tx, rule string, most int) ([]User, error) {
 	parsed, err := membership.Parse(rule)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+		return nil, badRule(err)
 	}
 	var users []User
 	err = d.ListUsers(tx, store.Range{}, func(u User) error {

@@ -6,6 +6,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/secure/precis"
+
+	"countersign/verifier/words"
 )
 
 const maxName = 128 // octets: what a message can carry of a user's name
@@ -16,15 +18,15 @@ const maxName = 128 // octets: what a message can carry of a user's name
 // make two.
 func foldName(name string) (string, error) {
 	if name == "" || len(name) > maxName || !utf8.ValidString(name) {
-		return "", invalid("a name has 1 to %d bytes of text", maxName)
+		return "", invalid("refused.name_length", "most", maxName)
 	}
 	folded, err := precis.UsernameCaseMapped.String(name)
 	if err != nil {
-		return "", invalid("the name has a character that names cannot have (such as a space)")
+		return "", invalid("refused.name_character")
 	}
 	local, domain, upn := strings.Cut(folded, "@")
 	if local == "" || (upn && domain == "") || strings.Contains(domain, "@") {
-		return "", invalid("the name is neither bare (zoe) nor a UPN (zoe@contoso.example)")
+		return "", invalid("refused.name_form")
 	}
 	return folded, nil
 }
@@ -38,10 +40,11 @@ func splitName(folded string) (local, domain string) {
 const maxText = 256 // octets of a display name, attribute or role
 
 // checkText refuses text that could not be shown or logged faithfully: control
-// characters let a name rewrite a terminal or a list of lines.
+// characters let a name rewrite a terminal or a list of lines. what is the key
+// of the words for what it is.
 func checkText(what, s string) error {
 	if len(s) > maxText || !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl) {
-		return invalid("%s has at most %d bytes of text on one line", what, maxText)
+		return invalid("refused.text", "what", words.Of(what), "most", maxText)
 	}
 	return nil
 }

@@ -54,11 +54,11 @@ func (d *Directory) SetPassword(tx store.Tx, userID, password string) error {
 // transaction that writes would hold up all others.
 func (d *Directory) HashPassword(password string) (string, error) {
 	if !utf8.ValidString(password) || len(password) > maxPassword {
-		return "", invalid("a password is text of at most %d bytes", maxPassword)
+		return "", invalid("refused.password_long", "most", maxPassword)
 	}
 	password = norm.NFC.String(password)
 	if utf8.RuneCountInString(password) < minPassword {
-		return "", invalid("a password has %d characters or more", minPassword)
+		return "", invalid("refused.password_short", "least", minPassword)
 	}
 	return hashPassword(password), nil
 }

@@ -33,7 +33,7 @@ func totpLabel(userID string) string { return "totp/" + userID }
 // seconds; active at once. A secret has 160 bits or more.
 func (d *Directory) RegisterTOTP(tx store.Tx, userID string, secret []byte) error {
 	if len(secret) < minTOTPSecret || len(secret) > maxTOTPSecret {
-		return invalid("a TOTP secret has %d to %d bits", minTOTPSecret*8, maxTOTPSecret*8)
+		return invalid("refused.totp_secret", "least", minTOTPSecret*8, "most", maxTOTPSecret*8)
 	}
 	if _, err := d.UserByID(tx, userID); err != nil {
 		return err

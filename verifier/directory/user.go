@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -12,6 +13,7 @@ import (
 	"countersign/verifier/audit"
 	"countersign/verifier/policy"
 	"countersign/verifier/store"
+	"countersign/verifier/words"
 )
 
 // User is a person who signs in.
@@ -42,17 +44,17 @@ const (
 )
 
 func (u User) check() error {
-	if err := checkText("a display name", u.DisplayName); err != nil {
+	if err := checkText("refused.what_display_name", u.DisplayName); err != nil {
 		return err
 	}
 	if len(u.Roles)+len(u.AdministrativeUnits) > maxRoles || len(u.Attributes) > maxAttributes {
-		return invalid("a user has at most %d roles and administrative units, and %d attributes", maxRoles, maxAttributes)
+		return invalid("refused.user_lists", "roles", maxRoles, "attributes", maxAttributes)
 	}
 	for _, id := range slices.Concat(u.Roles, u.AdministrativeUnits) {
 		if id == "" {
-			return invalid("a role or administrative unit has an id")
+			return invalid("refused.role_empty")
 		}
-		if err := checkText("a role's id", id); err != nil {
+		if err := checkText("refused.what_role", id); err != nil {
 			return err
 		}
 	}
@@ -60,15 +62,15 @@ func (u User) check() error {
 	for name, value := range u.Attributes {
 		folded := strings.ToLower(name)
 		if name == "" || names[folded] {
-			return invalid("an attribute has a name, once, in whatever case")
+			return invalid("refused.attribute_name")
 		}
 		names[folded] = true
-		if err := errors.Join(checkText("an attribute's name", name), checkText("an attribute", value)); err != nil {
+		if err := cmp.Or(checkText("refused.what_attribute_name", name), checkText("refused.what_attribute", value)); err != nil {
 			return err
 		}
 	}
 	if u.Default != "" && u.Default != policy.MethodPush && u.Default != policy.MethodTOTP {
-		return invalid("the default method is %q or %q", policy.MethodPush, policy.MethodTOTP)
+		return invalid("refused.default_method", "push", policy.MethodPush, "totp", policy.MethodTOTP)
 	}
 	return nil
 }
@@ -147,7 +149,7 @@ func (d *Directory) CreateUser(tx store.Tx, u User) (User, error) {
 	if taken, err := d.userNames.Has(tx, folded); err != nil {
 		return User{}, err
 	} else if taken {
-		return User{}, fmt.Errorf("%w: user %s", ErrExists, u.Name)
+		return User{}, words.Refuse(ErrExists, "refused.user_exists", "name", u.Name)
 	}
 	u.ID, u.CreatedAt = message.NewID(), d.now().UTC()
 	if err := d.writeUser(tx, u, folded); err != nil {
@@ -172,7 +174,7 @@ func (d *Directory) PutUser(tx store.Tx, u User) error {
 	}
 	owner, err := d.userNames.Get(tx, folded)
 	if err == nil && owner != u.ID {
-		return fmt.Errorf("%w: user %s", ErrExists, u.Name)
+		return words.Refuse(ErrExists, "refused.user_exists", "name", u.Name)
 	}
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err

@@ -92,10 +92,9 @@ const endpointKey = "current"
 
 // What Service refuses, for errors.Is.
 var (
-	ErrUnknown    = errors.New("enrol: unknown enrolment")
-	ErrNoServer   = errors.New("enrol: no server has run on this data yet; start countersignd serve first")
-	ErrNotAllowed = errors.New("enrol: the policy does not let this user have an authenticator")
-	ErrRefused    = errors.New("enrol: device refused")
+	ErrUnknown  = errors.New("enrol: unknown enrolment")
+	ErrNoServer = errors.New("enrol: no server has run on this data yet; start countersignd serve first")
+	ErrRefused  = errors.New("enrol: device refused")
 )
 
 // Challenges asks the new device for the number.

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"countersign/verifier/policy"
+	"countersign/verifier/words"
 )
 
 // Policies is the store of the one policy document.
@@ -194,11 +195,11 @@ func (h *handler) change(w http.ResponseWriter, r *http.Request, actor string, c
 // rest goes to the log alone.
 func (h *handler) fail(w http.ResponseWriter, r *http.Request, ids requestIDs, err error) {
 	var public *httpError
-	var refusal *policy.DocumentError
+	var refusal *words.Error
 	switch {
 	case errors.As(err, &public):
 	case errors.As(err, &refusal):
-		public = &httpError{http.StatusBadRequest, codeBadRequest, refusal.Message}
+		public = &httpError{http.StatusBadRequest, codeBadRequest, refusal.Error()}
 	default:
 		h.Logger.ErrorContext(r.Context(), "policy request failed", "error", err, "request_id", ids.request)
 		public = &httpError{http.StatusInternalServerError, codeInternal, "The request failed on the server. Nothing was changed; the log names the reason under this request-id."}

@@ -1,13 +1,9 @@
 package page
 
 import (
-	"errors"
-	"fmt"
-	"io/fs"
 	"net/http"
 	"strings"
 
-	"github.com/go-json-experiment/json"
 	"golang.org/x/text/language"
 )
 
@@ -21,9 +17,6 @@ type Language struct {
 func Languages() []Language {
 	return []Language{{"en", "English"}, {"sv", "Svenska"}, {"th", "ไทย"}}
 }
-
-// ErrNoText says that a translation lacks a text.
-var ErrNoText = errors.New("page: no such text")
 
 // LanguageParameter is the query parameter and LanguageCookie the cookie by
 // which a reader chooses; before that, Accept-Language does (RFC 9110 §12.5.4).
@@ -104,36 +97,4 @@ func ChooseLanguage(w http.ResponseWriter, r *http.Request, secure bool) bool {
 	}
 	http.Redirect(w, r, target, http.StatusSeeOther) //nolint:gosec // rooted above
 	return true
-}
-
-// texts are the translations: language, key, text.
-type texts map[string]map[string]string
-
-func loadTexts(files fs.FS) (texts, error) {
-	all := texts{}
-	for _, l := range Languages() {
-		body, err := fs.ReadFile(files, "translations/"+l.Tag+".json")
-		if err != nil {
-			return nil, fmt.Errorf("page: reading a translation: %w", err)
-		}
-		m := map[string]string{}
-		if err := json.Unmarshal(body, &m); err != nil {
-			return nil, fmt.Errorf("page: translation %s: %w", l.Tag, err)
-		}
-		all[l.Tag] = m
-	}
-	return all, nil
-}
-
-// text fills a text's placeholders, {name}, from pairs of name and value.
-func (t texts) text(tag, key string, args ...any) (string, error) {
-	s, ok := t[tag][key]
-	if !ok {
-		return "", fmt.Errorf("%w: %s in %s", ErrNoText, key, tag)
-	}
-	pairs := make([]string, 0, len(args))
-	for i := 0; i+1 < len(args); i += 2 {
-		pairs = append(pairs, "{"+fmt.Sprint(args[i])+"}", fmt.Sprint(args[i+1]))
-	}
-	return strings.NewReplacer(pairs...).Replace(s), nil
 }

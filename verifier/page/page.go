@@ -20,6 +20,7 @@ import (
 
 	"countersign/assets/fonts"
 	assets "countersign/assets/web"
+	"countersign/verifier/words"
 )
 
 // ContentSecurityPolicy of every page: its own files, and forms to itself.
@@ -30,7 +31,7 @@ const ContentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 
 // Pages draws pages. It is safe for use by several goroutines.
 type Pages struct {
 	templates map[string]*template.Template
-	texts     texts
+	texts     words.Catalogue
 	static    map[string]file
 	logger    *slog.Logger
 }
@@ -46,7 +47,7 @@ type file struct {
 func New(logger *slog.Logger) (*Pages, error) {
 	p := &Pages{templates: map[string]*template.Template{}, static: map[string]file{}, logger: logger}
 	var err error
-	if p.texts, err = loadTexts(assets.Files); err != nil {
+	if p.texts, err = words.Load(); err != nil {
 		return nil, err
 	}
 	if err := p.loadStatic(); err != nil {
@@ -196,7 +197,7 @@ func (v View) InLanguage(tag string) string {
 func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, name string, v View) {
 	v.Lang = LanguageOf(r)
 	v.Path, v.query = r.URL.Path, r.URL.Query()
-	v.text = func(key string, args ...any) (string, error) { return p.texts.text(v.Lang.Tag, key, args...) }
+	v.text = func(key string, args ...any) (string, error) { return p.texts.Text(v.Lang.Tag, key, args...) }
 	var b bytes.Buffer
 	t, ok := p.templates[name]
 	err := fmt.Errorf("page: no template %s", name)
@@ -218,9 +219,12 @@ func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, name 
 
 // Text is a text in the language of the request.
 func (p *Pages) Text(r *http.Request, key string, args ...any) string {
-	s, err := p.texts.text(LanguageOf(r).Tag, key, args...)
+	s, err := p.texts.Text(LanguageOf(r).Tag, key, args...)
 	if err != nil {
 		p.logger.ErrorContext(r.Context(), "looking up a text", "error", err)
 	}
 	return s
 }
+
+// Say is what something has to say, in the language of the request.
+func (p *Pages) Say(r *http.Request, t words.Text) string { return p.Text(r, t.Key, t.Args...) }

@@ -1,9 +1,12 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+
+	"countersign/verifier/words"
 )
 
 // Document is the organisation's policy for the Microsoft Authenticator method,
@@ -82,15 +85,11 @@ func Default() Document {
 	}
 }
 
-// DocumentError is a policy, or a request about one, that is refused. Its
-// message is meant for the caller.
-type DocumentError struct{ Message string }
+// ErrDocument is the kind of the *words.Error by which a policy, or a request
+// about one, is refused. In English its words are the policy API's.
+var ErrDocument = errors.New("policy: refused")
 
-func (e *DocumentError) Error() string { return e.Message }
-
-func refused(format string, args ...any) error {
-	return &DocumentError{Message: fmt.Sprintf(format, args...)}
-}
+func refused(key string, args ...any) error { return words.Refuse(ErrDocument, key, args...) }
 
 // same compares targets as Graph does: ids are GUIDs, without case.
 func (t Target) same(other Target) bool {
@@ -104,13 +103,13 @@ func (t Target) everyone() bool { return t.ID == AllUsers }
 func (t Target) validate(member string, allowed ...TargetType) error {
 	switch {
 	case t.Type == "":
-		return refused("Property '%s.targetType' is required.", member)
+		return refused("refused.property_missing", "property", member+".targetType")
 	case !slices.Contains(allowed, t.Type):
-		return refused("Property '%s.targetType': %q is not one of %s.", member, string(t.Type), listOf(allowed))
+		return refused("refused.property_value", "property", member+".targetType", "problem", notOneOf(string(t.Type), allowed))
 	case t.ID == "":
-		return refused("Property '%s.id' is required.", member)
+		return refused("refused.property_missing", "property", member+".id")
 	case !validID(t.ID):
-		return refused("Property '%s.id': not an object's id, nor 'all_users'.", member)
+		return refused("refused.property_id", "property", member+".id", "all", AllUsers)
 	}
 	return nil
 }
@@ -124,7 +123,7 @@ func validID(id string) bool {
 // validate checks the lists of a document; Patch has checked the rest.
 func (d Document) validate() error {
 	if len(d.IncludeTargets) > MaxTargets || len(d.ExcludeTargets) > MaxTargets {
-		return refused("A policy takes at most %d targets in 'includeTargets' and in 'excludeTargets'.", MaxTargets)
+		return refused("refused.targets", "most", MaxTargets)
 	}
 	includes := make([]Target, len(d.IncludeTargets))
 	for i, target := range d.IncludeTargets {
@@ -142,7 +141,7 @@ func validateList(name string, targets []Target) error {
 			return err
 		}
 		if slices.ContainsFunc(targets[:i], target.same) {
-			return refused("Property '%s': target '%s' is given twice.", name, target.ID)
+			return refused("refused.target_twice", "property", name, "id", target.ID)
 		}
 	}
 	return nil

@@ -3,7 +3,10 @@ package policy
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+
+	"countersign/verifier/words"
 )
 
 // Experience is what a sign-in asks of its user.
@@ -185,10 +188,15 @@ const (
 // is allowed.
 func parseEnum[E ~string](v *E, text []byte, allowed ...E) error {
 	if !slices.Contains(allowed, E(text)) {
-		return fmt.Errorf("%q is not one of %s", text, listOf(allowed))
+		return &words.Error{Text: notOneOf(string(text), allowed)}
 	}
 	*v = E(text)
 	return nil
+}
+
+// notOneOf says what a value should have been.
+func notOneOf[E ~string](value string, allowed []E) words.Text {
+	return words.Of("refused.not_one_of", "value", strconv.Quote(value), "allowed", listOf(allowed))
 }
 
 func listOf[E ~string](values []E) string {
@@ -228,7 +236,7 @@ func (v *RADIUSAuth) UnmarshalText(text []byte) error {
 // "not set".
 func (v *Override) UnmarshalText(text []byte) error {
 	if err := parseEnum(v, []byte(strings.ToUpper(string(text))), OverrideTrue, OverrideFalse, OverrideUnset); err != nil {
-		return fmt.Errorf("%q is not one of %s", text, `"TRUE", "FALSE"`)
+		return &words.Error{Text: notOneOf(string(text), []Override{OverrideTrue, OverrideFalse})}
 	}
 	return nil
 }

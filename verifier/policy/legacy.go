@@ -51,9 +51,7 @@ func featureFromLegacy(name string, states []targetState) (Feature, error) {
 		for i, target := range enabled {
 			ids[i] = target.ID
 		}
-		//nolint:misspell // the misspelling is the interface
-		return Feature{}, refused("Persistance of policy failed with error: You cannot enable multiple targets for feature '%s'. "+
-			"Choose only one of the following includeTargets to enable: %s.", name, strings.Join(ids, ","))
+		return Feature{}, refused("refused.two_targets", "feature", name, "ids", strings.Join(ids, ","))
 	case len(enabled) == 1 && len(disabled) <= 1:
 		feature.State, feature.Include = FeatureEnabled, enabled[0]
 		if len(disabled) == 1 {
@@ -65,7 +63,7 @@ func featureFromLegacy(name string, states []targetState) (Feature, error) {
 		feature.State = FeatureDisabled
 	case len(disabled) > 0:
 		// One setting has one target: storing this would lose part of it.
-		return Feature{}, refused("Feature '%s' can be disabled for one of several includeTargets, or for all of them.", name)
+		return Feature{}, refused("refused.feature_some", "feature", name)
 	}
 	return feature, nil
 }
@@ -99,5 +97,5 @@ func mergeFeature(name string, stored Feature, current *Feature, legacy []target
 	case stored.reads(legacy, all):
 		return *current, nil
 	}
-	return Feature{}, refused("Feature '%s' is set to different values in 'includeTargets' and in 'featureSettings'. Set it in one of them.", name)
+	return Feature{}, refused("refused.feature_both", "feature", name)
 }

@@ -4,19 +4,22 @@ import (
 	"encoding"
 	"errors"
 	"fmt"
+	"io"
 	"reflect"
 	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"countersign/verifier/words"
 )
 
 // MaxInputBytes bounds the JSON of an Input.
 const MaxInputBytes = 16 << 10
 
-// ErrInput is wrapped by every error of ParseInput. The error's text names the
-// member and what is allowed, and may be shown to the caller.
-var ErrInput = errors.New("policy input")
+// ErrInput is the kind of every error of ParseInput, a *words.Error. It names
+// the member and what is allowed, and may be shown to the caller.
+var ErrInput = errors.New("policy: input refused")
 
 // Tenant holds the organisation-wide settings that an input may leave out.
 type Tenant struct {
@@ -42,19 +45,19 @@ func ParseInput(body []byte) (Input, error) { return DefaultTenant().ParseInput(
 // no default: a user without members has none.
 func (t Tenant) ParseInput(body []byte) (Input, error) {
 	if len(body) > MaxInputBytes {
-		return Input{}, fmt.Errorf("%w: longer than %d bytes", ErrInput, MaxInputBytes)
+		return Input{}, words.Refuse(ErrInput, "refused.input_long", "most", MaxInputBytes)
 	}
 	wire := struct {
 		Input
 		Device *Device `json:"device"`
 	}{Input: t.defaultInput()}
 	if err := unmarshalStrict(body, &wire, anyNullKeeps); err != nil {
-		return Input{}, fmt.Errorf("%w: %w", ErrInput, err)
+		return Input{}, words.Refuse(ErrInput, "refused.input", "problem", err.Text)
 	}
 	in := wire.Input
 	switch {
 	case wire.Device != nil && in.Devices != nil:
-		return Input{}, fmt.Errorf("%w: give either device or devices, not both", ErrInput)
+		return Input{}, words.Refuse(ErrInput, "refused.input_devices")
 	case wire.Device != nil:
 		in.Devices = []Device{*wire.Device}
 	case in.Devices == nil:
@@ -98,9 +101,9 @@ func (d *Device) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 // case-sensitive, unknown and duplicate ones are refused. A member that is null
 // keeps v's value if nullKeeps says so of a pointer to that value, and is
 // refused otherwise. Errors name the member.
-func unmarshalStrict(body []byte, v any, nullKeeps func(v any) bool) error {
+func unmarshalStrict(body []byte, v any, nullKeeps func(v any) bool) *words.Error {
 	if kind := jsontext.Value(body).Kind(); kind != jsontext.KindBeginObject {
-		return errors.New("must be a JSON object")
+		return refusal("refused.json_object")
 	}
 	read := json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v any) error {
 		if dec.PeekKind() != jsontext.KindNull {
@@ -109,9 +112,12 @@ func unmarshalStrict(body []byte, v any, nullKeeps func(v any) bool) error {
 		if parent, _ := dec.StackIndex(dec.StackDepth()); parent == jsontext.KindBeginObject && nullKeeps(v) {
 			return dec.SkipValue()
 		}
-		return errors.New("must not be null")
+		return refusal("refused.json_null")
 	})
-	return describe(json.Unmarshal(body, v, json.RejectUnknownMembers(true), json.WithUnmarshalers(read)))
+	if err := json.Unmarshal(body, v, json.RejectUnknownMembers(true), json.WithUnmarshalers(read)); err != nil {
+		return describe(err)
+	}
+	return nil
 }
 
 // readEnum reads an enum that is no string, so that the error lists what is
@@ -128,24 +134,46 @@ func readEnum(dec *jsontext.Decoder, v any) error {
 	if err := enum.UnmarshalText(raw); err != nil {
 		return err
 	}
-	return errors.New("must be a string")
+	return refusal("refused.json_must", "wanted", words.Of("refused.json_string"))
 }
 
 // describe turns a decoding error into words for the one who wrote the JSON.
-func describe(err error) error {
+func describe(err error) *words.Error {
 	var semantic *json.SemanticError
 	if !errors.As(err, &semantic) {
-		return err // nil, or a syntax error, which says where
+		return describeSyntax(err)
 	}
 	member := memberName(semantic.JSONPointer)
-	switch {
-	case errors.Is(semantic.Err, json.ErrUnknownName):
-		return fmt.Errorf("unknown member %s", member)
-	case semantic.Err != nil:
-		return fmt.Errorf("member %s: %w", member, semantic.Err)
+	if errors.Is(semantic.Err, json.ErrUnknownName) {
+		return refusal("refused.json_unknown", "member", member)
 	}
-	return fmt.Errorf("member %s: must be %s, not %s", member, wanted(semantic.GoType), found(semantic.JSONKind))
+	problem := words.Of("refused.json_type", "wanted", wanted(semantic.GoType), "found", found(semantic.JSONKind))
+	var said *words.Error
+	switch {
+	case errors.As(semantic.Err, &said):
+		problem = said.Text
+	case semantic.Err != nil:
+		problem = words.Of("refused.json_value")
+	}
+	return refusal("refused.json_member", "member", member, "problem", problem)
 }
+
+// describeSyntax says where a text stops being JSON.
+func describeSyntax(err error) *words.Error {
+	var syntax *jsontext.SyntacticError
+	switch {
+	case !errors.As(err, &syntax):
+		return refusal("refused.json_cut")
+	case errors.Is(syntax.Err, jsontext.ErrDuplicateName):
+		return refusal("refused.json_twice", "member", memberName(syntax.JSONPointer))
+	case errors.Is(syntax.Err, io.ErrUnexpectedEOF):
+		return refusal("refused.json_cut")
+	}
+	return refusal("refused.json_syntax", "at", syntax.ByteOffset+1)
+}
+
+// refusal is a problem whose kind whoever reports it gives it.
+func refusal(key string, args ...any) *words.Error { return &words.Error{Text: words.Of(key, args...)} }
 
 // memberName writes a JSON pointer (RFC 6901) the way people name members:
 // client.kind, devices.0.platform.
@@ -157,34 +185,34 @@ func memberName(pointer jsontext.Pointer) string {
 	return fmt.Sprintf("%q", strings.Join(names, "."))
 }
 
-func wanted(t reflect.Type) string {
+func wanted(t reflect.Type) words.Text {
 	kind := reflect.Invalid
 	if t != nil {
 		kind = t.Kind()
 	}
 	switch kind {
 	case reflect.Bool:
-		return "true or false"
+		return words.Of("refused.json_truth")
 	case reflect.String:
-		return "a string"
+		return words.Of("refused.json_string")
 	case reflect.Slice:
-		return "a list"
+		return words.Of("refused.json_list")
 	default: // the members of all other kinds are structs
-		return "an object"
+		return words.Of("refused.json_struct")
 	}
 }
 
-func found(kind jsontext.Kind) string {
+func found(kind jsontext.Kind) words.Text {
 	switch kind {
 	case jsontext.KindString:
-		return "a string"
+		return words.Of("refused.json_string")
 	case jsontext.KindNumber:
-		return "a number"
+		return words.Of("refused.json_number")
 	case jsontext.KindBeginArray:
-		return "a list"
+		return words.Of("refused.json_list")
 	case jsontext.KindBeginObject:
-		return "an object"
+		return words.Of("refused.json_struct")
 	default: // null is refused before
-		return "a boolean"
+		return words.Of("refused.json_boolean")
 	}
 }

@@ -60,7 +60,7 @@ type includeTargetPatch struct {
 }
 
 // Patch returns the document with the changes of a PATCH body in either shape,
-// or a *DocumentError that names what is wrong. Properties that are omitted
+// or an ErrDocument that names what is wrong. Properties that are omitted
 // keep their values; lists and nested objects are replaced whole. The body must
 // state its @odata.type; other OData annotations are passed over.
 func (d Document) Patch(version Version, body []byte) (Document, error) {
@@ -92,25 +92,25 @@ func (d Document) Patch(version Version, body []byte) (Document, error) {
 
 func parsePatch(version Version, body []byte) (documentPatch, error) {
 	if len(body) > MaxDocumentBytes {
-		return documentPatch{}, refused("The request body is longer than %d bytes.", MaxDocumentBytes)
+		return documentPatch{}, refused("refused.body_long", "most", MaxDocumentBytes)
 	}
 	plain, odataType, err := stripAnnotations(body)
 	if err != nil {
-		return documentPatch{}, refused("The request body is not valid JSON: %v.", err)
+		return documentPatch{}, refused("refused.body_json", "problem", describe(err).Text)
 	}
 	var patch documentPatch
 	if err := unmarshalStrict(plain, &patch, featureTargetNull); err != nil {
-		return documentPatch{}, refused("The request body is not a valid policy: %v.", err)
+		return documentPatch{}, refused("refused.body_policy", "problem", err.Text)
 	}
 	if strings.TrimPrefix(odataType, "#") != strings.TrimPrefix(DocumentType, "#") {
-		return documentPatch{}, refused("Property '@odata.type' is required and must be '%s'.", DocumentType)
+		return documentPatch{}, refused("refused.property_must", "property", "@odata.type", "value", DocumentType)
 	}
 	if patch.ID != nil && !strings.EqualFold(*patch.ID, DocumentID) {
-		return documentPatch{}, refused("Property 'id' must be '%s'.", DocumentID)
+		return documentPatch{}, refused("refused.property_value_must", "property", "id", "value", DocumentID)
 	}
 	if version == V1 {
 		if member := patch.betaOnly(); member != "" {
-			return documentPatch{}, refused("Unknown property '%s' in version %s: it belongs to %s.", member, V1, Beta)
+			return documentPatch{}, refused("refused.property_version", "property", member, "version", V1, "other", Beta)
 		}
 	}
 	return patch, nil

@@ -32,13 +32,13 @@ type featuresV1 struct {
 // JSON shows the document as a version of the API does: Beta in both shapes at
 // once, V1 in its part of the current one. baseURL is the API's own address,
 // without a slash at its end. If selected is not empty it names the properties
-// to show; an unknown one is a *DocumentError.
+// to show; an unknown one is an ErrDocument.
 func (d Document) JSON(version Version, baseURL string, selected ...string) ([]byte, error) {
 	metadata := baseURL + "/" + string(version) + "/$metadata#"
 	properties := d.properties(version)
 	for _, name := range selected {
 		if !slices.ContainsFunc(properties, func(m member) bool { return m.name == name }) {
-			return nil, refused("Could not find a property named '%s' on type '%s'.", name, strings.TrimPrefix(DocumentType, "#"))
+			return nil, refused("refused.property_unknown", "property", name, "type", strings.TrimPrefix(DocumentType, "#"))
 		}
 	}
 	members := []member{

@@ -54,7 +54,7 @@ func TestImportingUsers(t *testing.T) {
 		t.Errorf("errors in the lines %s, not 3 4 5 6", got)
 	}
 	s.get("/admin/users?q=zoe").lacks(`data-testid="user"`) // nothing half done
-	s.upload("colour\nred\n", "").want(http.StatusUnprocessableEntity, "admin-import").has("unknown column")
+	s.upload("colour\nred\n", "").want(http.StatusUnprocessableEntity, "admin-import").has("The column &#34;colour&#34; is unknown.")
 	s.upload("", "name,groups,attribute.department\nzoe,Pilot,Sales\nbob,,\n").want(http.StatusOK, "admin-users").has("Users added: 2.", ">zoe<")
 }
 
@@ -148,7 +148,7 @@ func TestSixDevicesAreTooMany(t *testing.T) {
 	for range directory.MaxDevices {
 		s.Device(zoe)
 	}
-	s.post("/admin/users/"+zoe.ID+"/enrol").want(http.StatusConflict, "admin-user").has("five devices")
+	s.post("/admin/users/"+zoe.ID+"/enrol").want(http.StatusConflict, "admin-user").has("5 devices at most")
 }
 
 func TestChangingGroups(t *testing.T) {

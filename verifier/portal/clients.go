@@ -50,7 +50,7 @@ func (f clientForm) client(secret string) (directory.NewClient, error) {
 	case policy.KindRADIUS, policy.KindNPS:
 		address, err := netip.ParseAddr(f.Address)
 		if err != nil {
-			return n, mistake("the address is an IP address, such as 192.0.2.7")
+			return n, mistake("refused.client_ip")
 		}
 		n.RADIUS = &directory.RADIUSClient{Address: address.Unmap(), NoPrompt: f.NoPrompt, RequireMessageAuthenticator: !f.Lax}
 		if secret != "" {

@@ -6,14 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
 
 	"countersign/verifier/directory"
-	"countersign/verifier/enrol"
-	"countersign/verifier/policy"
-	"countersign/verifier/tenant"
+	"countersign/verifier/words"
 )
 
 var errForm = errors.New("portal: a form that the portal does not have")
@@ -27,7 +26,7 @@ func form(r *http.Request) (values func(string) string, err error) {
 }
 
 // errStale says that what a form was drawn of was changed meanwhile.
-var errStale = errors.New("portal: changed meanwhile")
+var errStale = words.Refuse(nil, "refused.stale")
 
 // version names the state of a thing. A form carries the one that it was drawn
 // of, and is refused when it is another by then: the last of two administrators
@@ -51,53 +50,27 @@ func unchanged(thing any, drawn string) error {
 	return err
 }
 
-// refusal gives status and words of an error that the administrator can mend:
-// nothing was stored, and the form is shown again with them.
-func (p *Portal) refusal(r *http.Request, err error) (status int, words string, ok bool) {
-	var document *policy.DocumentError
-	switch {
-	case err == nil:
+// refusal gives status and words, in the reader's language, of an error that the
+// administrator can mend: nothing was stored, and the form is shown again with
+// them. What has no words is not theirs to mend.
+func (p *Portal) refusal(r *http.Request, err error) (status int, said string, ok bool) {
+	var refused *words.Error
+	if !errors.As(err, &refused) {
 		return 0, "", false
-	case errors.Is(err, errStale):
-		return http.StatusConflict, p.Pages.Text(r, "admin.changed_meanwhile"), true
-	case errors.As(err, &document):
-		return http.StatusUnprocessableEntity, document.Message, true
-	case errors.Is(err, directory.ErrTooManyDevices), errors.Is(err, enrol.ErrNotAllowed):
-		return http.StatusConflict, plain(err), true
 	}
-	for _, kind := range []error{
-		directory.ErrInvalid, directory.ErrExists, tenant.ErrInvalid, tenant.ErrOverridden, policy.ErrInput, errMistake,
-	} {
-		if errors.Is(err, kind) {
-			return http.StatusUnprocessableEntity, plain(err), true
-		}
+	status = http.StatusUnprocessableEntity
+	if errors.Is(err, errStale) || errors.Is(err, directory.ErrTooManyDevices) {
+		status = http.StatusConflict
 	}
-	return 0, "", false
+	return status, p.Pages.Say(r, refused.Text), true
 }
 
-// errMistake is a mistake in a form, in the words that follow it.
-var errMistake = errors.New("portal: mistake")
+// mistake is a mistake in a form.
+func mistake(key string, args ...any) error { return words.Refuse(nil, key, args...) }
 
-func mistake(words string) error { return fmt.Errorf("%w: %s", errMistake, words) }
-
-// plain is an error without the names of packages before its words: they are
-// for who reads the source.
-func plain(err error) string {
-	words := err.Error()
-	for {
-		before := words
-		for _, prefix := range []string{"directory: ", "tenant: ", "enrol: ", "portal: ", "policy ", "invalid: ", "invalid setting: ", "mistake: "} {
-			words = strings.TrimPrefix(words, prefix)
-		}
-		if words == before {
-			return words
-		}
-	}
-}
-
-// words splits a field that takes several, by spaces, commas, semicolons or
+// split splits a field that takes several, by spaces, commas, semicolons or
 // lines.
-func words(field string) []string {
+func split(field string) []string {
 	return strings.FieldsFunc(field, func(r rune) bool { return strings.ContainsRune(" ,;\t\r\n", r) })
 }
 
@@ -111,10 +84,10 @@ func attributes(field string) (map[string]string, error) {
 		name, value, found := strings.Cut(line, "=")
 		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
 		if !found || name == "" {
-			return nil, mistake(fmt.Sprintf("the attribute %q is not written as name = value", line))
+			return nil, mistake("refused.attribute_form", "line", strconv.Quote(line))
 		}
 		if _, twice := all[name]; twice {
-			return nil, mistake(fmt.Sprintf("the attribute %q comes twice", name))
+			return nil, mistake("refused.attribute_twice", "name", strconv.Quote(name))
 		}
 		if value != "" {
 			all[name] = value

@@ -13,7 +13,7 @@ import (
 	"github.com/makiuchi-d/gozxing"
 	"github.com/makiuchi-d/gozxing/qrcode"
 
-	"countersign/verifier/directory"
+	"countersign/verifier/words"
 )
 
 func FuzzAttributes(f *testing.F) {
@@ -23,8 +23,9 @@ func FuzzAttributes(f *testing.F) {
 	f.Fuzz(func(t *testing.T, field string) {
 		all, err := attributes(field)
 		if err != nil {
-			if !errors.Is(err, errMistake) {
-				t.Errorf("%v", err)
+			var said *words.Error
+			if !errors.As(err, &said) {
+				t.Errorf("without words: %v", err)
 			}
 			return
 		}
@@ -41,16 +42,6 @@ func FuzzAttributes(f *testing.F) {
 			t.Errorf("%q: %v and %v, %v", field, all, same, err)
 		}
 	})
-}
-
-func TestErrorsAreToldWithoutTheNamesOfPackages(t *testing.T) {
-	err := fmt.Errorf("%w: a name has 1 to 128 bytes of text", directory.ErrInvalid)
-	if got := plain(err); got != "a name has 1 to 128 bytes of text" {
-		t.Error(got)
-	}
-	if got := plain(mistake("the address is none")); got != "the address is none" {
-		t.Error(got)
-	}
 }
 
 func TestTheDrawnCodeReadsAsTheLink(t *testing.T) {

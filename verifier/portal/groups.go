@@ -238,7 +238,7 @@ func (p *Portal) findMember(tx store.Tx, name string) (directory.Member, error) 
 	}
 	g, err := p.Directory.FindGroup(tx, name)
 	if errors.Is(err, directory.ErrUnknownGroup) {
-		return directory.Member{}, mistake("there is no user and no group of the name " + name)
+		return directory.Member{}, mistake("refused.no_member", "name", name)
 	}
 	return directory.Member{Kind: directory.MemberGroup, ID: g.ID}, err
 }

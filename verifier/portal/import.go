@@ -41,15 +41,15 @@ func (p *Portal) importUsers(w http.ResponseWriter, r *http.Request, who admin) 
 		return err
 	}
 	if strings.TrimSpace(text) == "" {
-		v := importView{Error: p.Pages.Text(r, "admin.import_empty")}
-		return p.view(w, r, who, http.StatusUnprocessableEntity, "import", "admin.import", v)
+		status, said, _ := p.refusal(r, mistake("refused.no_file"))
+		return p.view(w, r, who, status, "import", "admin.import", importView{Error: said})
 	}
 	count := 0
 	err = p.Store.Update(r.Context(), func(tx store.Tx) (err error) {
 		count, err = p.Directory.As(who.user.ID).ImportUsers(tx, strings.NewReader(text))
 		return err
 	})
-	if lines, ok := importErrors(err); ok {
+	if lines, ok := p.importErrors(r, err); ok {
 		return p.view(w, r, who, http.StatusUnprocessableEntity, "import", "admin.import", importView{Text: text, Lines: lines})
 	}
 	if err != nil {
@@ -84,7 +84,7 @@ func importedText(r *http.Request) (string, error) {
 
 // importErrors takes an import's error apart, line by line. ok is false for one
 // that is not the file's.
-func importErrors(err error) (lines []lineView, ok bool) {
+func (p *Portal) importErrors(r *http.Request, err error) (lines []lineView, ok bool) {
 	if err == nil {
 		return nil, false
 	}
@@ -94,15 +94,16 @@ func importErrors(err error) (lines []lineView, ok bool) {
 		all = joined.Unwrap()
 	}
 	for _, e := range all {
-		var line *directory.LineError
-		switch {
-		case errors.As(e, &line):
-			lines = append(lines, lineView{line.Line, plain(line.Err)})
-		case errors.Is(e, directory.ErrInvalid):
-			lines = append(lines, lineView{0, plain(e)})
-		default:
+		_, said, ok := p.refusal(r, e)
+		if !ok {
 			return nil, false
 		}
+		at := lineView{Words: said}
+		var line *directory.LineError
+		if errors.As(e, &line) {
+			at.Line = line.Line
+		}
+		lines = append(lines, at)
 	}
 	return lines, true
 }

@@ -102,7 +102,7 @@ func (p *Portal) filter(r *http.Request, v *logView) (f audit.Filter, err error)
 		}
 		day, err := time.Parse(time.DateOnly, bound.text)
 		if err != nil {
-			return f, mistake(p.Pages.Text(r, "admin.bad_date"))
+			return f, mistake("refused.date")
 		}
 		*bound.at = day.AddDate(0, 0, bound.days)
 	}
@@ -115,7 +115,7 @@ func (p *Portal) filter(r *http.Request, v *logView) (f audit.Filter, err error)
 		return err
 	})
 	if errors.Is(err, directory.ErrUnknownUser) {
-		return f, mistake(p.Pages.Text(r, "admin.no_user"))
+		return f, mistake("refused.no_user", "name", v.User)
 	}
 	return f, err
 }

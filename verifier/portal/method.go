@@ -171,17 +171,17 @@ func (p *Portal) findTarget(tx store.Tx, kind, name string) (policy.Target, erro
 	case string(policy.TargetUser):
 		u, err := p.Directory.FindUser(tx, name)
 		if errors.Is(err, directory.ErrUnknownUser) {
-			err = mistake("there is no user of the name " + name)
+			err = mistake("refused.no_user", "name", name)
 		}
 		return policy.Target{Type: policy.TargetUser, ID: u.ID}, err
 	case string(policy.TargetGroup):
 		g, err := p.Directory.FindGroup(tx, name)
 		if errors.Is(err, directory.ErrUnknownGroup) {
-			err = mistake("there is no group of the name " + name)
+			err = mistake("refused.no_group", "name", name)
 		}
 		return policy.Target{Type: policy.TargetGroup, ID: g.ID}, err
 	}
-	return policy.Target{}, mistake("a target is all users, a user or a group")
+	return policy.Target{}, mistake("refused.target_kind")
 }
 
 // patchPolicy changes the document by a patch in the API's words, made of the

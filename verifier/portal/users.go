@@ -108,7 +108,7 @@ func typedUser(value func(string) string) userForm {
 // disables themselves: the last administrator could lock everybody out.
 func (f userForm) apply(u *directory.User, self bool) (err error) {
 	u.Name, u.DisplayName, u.Default, u.OnPremises = f.Name, f.Display, policy.Method(f.Default), f.OnPremises
-	u.Roles, u.AdministrativeUnits = words(f.Roles), words(f.Units)
+	u.Roles, u.AdministrativeUnits = split(f.Roles), split(f.Units)
 	if !self {
 		u.Admin, u.Disabled = f.Admin, f.Disabled
 	}

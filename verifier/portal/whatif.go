@@ -2,6 +2,7 @@ package portal
 
 import (
 	"errors"
+	"io"
 	"mime"
 	"net/http"
 	"strings"
@@ -82,14 +83,12 @@ func (p *Portal) decide(w http.ResponseWriter, r *http.Request, who admin, input
 }
 
 func (p *Portal) decideJSON(w http.ResponseWriter, r *http.Request) error {
-	var input jsontext.Value
-	status, answer := http.StatusOK, any(nil)
-	err := json.UnmarshalRead(r.Body, &input)
-	if err == nil {
-		answer, err = p.answer(r, input)
-	} else {
-		err = mistake(err.Error())
+	input, err := io.ReadAll(r.Body)
+	if err != nil {
+		return errors.Join(errForm, err)
 	}
+	status, answer := http.StatusOK, any(nil)
+	answer, err = p.answer(r, input)
 	if refused, words, ok := p.refusal(r, err); ok {
 		status, answer, err = refused, object{"error": words}, nil
 	}
@@ -139,7 +138,7 @@ func (p *Portal) factsOf(r *http.Request) ([]byte, error) {
 	err := p.Store.View(r.Context(), func(tx store.Tx) error {
 		u, err := p.Directory.FindUser(tx, strings.TrimSpace(q.Get("user")))
 		if errors.Is(err, directory.ErrUnknownUser) {
-			return mistake(p.Pages.Text(r, "admin.no_user"))
+			return mistake("refused.no_user", "name", strings.TrimSpace(q.Get("user")))
 		}
 		if err != nil {
 			return err

@@ -21,6 +21,7 @@ import (
 	"countersign/verifier/audit"
 	"countersign/verifier/policy"
 	"countersign/verifier/store"
+	"countersign/verifier/words"
 )
 
 // What Update refuses, for errors.Is.
@@ -80,13 +81,13 @@ const maxName = 96 // octets: what a message can carry of an organisation's name
 func (s Settings) check() error {
 	switch {
 	case strings.TrimSpace(s.Name) == "" || len(s.Name) > maxName || !utf8.ValidString(s.Name):
-		return fmt.Errorf("%w: name has 1 to %d bytes of text", ErrInvalid, maxName)
+		return words.Refuse(ErrInvalid, "refused.setting_name", "most", maxName)
 	case s.Rollout != policy.Enforced && s.Rollout != policy.Preview:
-		return fmt.Errorf("%w: rollout is %q or %q", ErrInvalid, policy.Enforced, policy.Preview)
+		return words.Refuse(ErrInvalid, "refused.setting_rollout", "one", policy.Enforced, "other", policy.Preview)
 	case s.NumberDigits != 2 && s.NumberDigits != 6:
-		return fmt.Errorf("%w: number_digits is 2 or 6", ErrInvalid)
+		return words.Refuse(ErrInvalid, "refused.setting_digits")
 	case len(s.Domain) > 253 || strings.ContainsAny(s.Domain, "@ \t\r\n"):
-		return fmt.Errorf("%w: domain is a domain name, such as contoso.example", ErrInvalid)
+		return words.Refuse(ErrInvalid, "refused.setting_domain")
 	}
 	return nil
 }
@@ -207,7 +208,7 @@ func (t *Tenant) Update(tx store.Tx, actor string, f func(*Settings) error) erro
 	}
 	fixed := after
 	if changed := t.overrides.apply(&fixed); len(changed) > 0 {
-		return fmt.Errorf("%w: %s", ErrOverridden, strings.Join(changed, ", "))
+		return words.Refuse(ErrOverridden, "refused.setting_fixed", "names", strings.Join(changed, ", "))
 	}
 	e, changed, err := difference(before, after)
 	if err != nil || !changed {

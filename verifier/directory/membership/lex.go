@@ -1,20 +1,25 @@
 package membership
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"countersign/verifier/words"
 )
 
 // SyntaxError says where a rule does not read, and why.
 type SyntaxError struct {
 	Column int // in characters, from 1
-	Reason string
+	Reason words.Text
 }
 
-func (e *SyntaxError) Error() string {
-	return fmt.Sprintf("membership rule, column %d: %s", e.Column, e.Reason)
+// Text is both in one sentence.
+func (e *SyntaxError) Text() words.Text {
+	return words.Of("refused.rule_at", "column", e.Column, "problem", e.Reason)
 }
+
+func (e *SyntaxError) Error() string { return e.Text().String() }
 
 type kind int
 
@@ -35,14 +40,15 @@ type token struct {
 	at   int    // octets from the beginning
 }
 
-func (t token) describe() string {
+// describe is the token as a value of a text.
+func (t token) describe() any {
 	switch t.kind {
 	case end:
-		return "the end of the rule"
+		return words.Of("refused.rule_end")
 	case text:
-		return "a string"
+		return words.Of("refused.rule_string")
 	default:
-		return fmt.Sprintf("%q", t.text)
+		return strconv.Quote(t.text)
 	}
 }
 
@@ -52,8 +58,8 @@ type lexer struct {
 	at   int
 }
 
-func (l *lexer) fail(at int, format string, args ...any) *SyntaxError {
-	return &SyntaxError{Column: utf8.RuneCountInString(l.rule[:at]) + 1, Reason: fmt.Sprintf(format, args...)}
+func (l *lexer) fail(at int, key string, args ...any) *SyntaxError {
+	return &SyntaxError{Column: utf8.RuneCountInString(l.rule[:at]) + 1, Reason: words.Of(key, args...)}
 }
 
 func (l *lexer) next() (token, error) {
@@ -78,7 +84,7 @@ func (l *lexer) next() (token, error) {
 	}
 	if l.at == start {
 		r, _ := utf8.DecodeRuneInString(l.rule[start:])
-		return token{}, l.fail(start, "%q is not expected here", r)
+		return token{}, l.fail(start, "refused.rule_character", "character", strconv.QuoteRune(r))
 	}
 	return token{kind: word, text: l.rule[start:l.at], at: start}, nil
 }
@@ -104,5 +110,5 @@ func (l *lexer) str(quote byte) (token, error) {
 			b.WriteByte(c)
 		}
 	}
-	return token{}, l.fail(start, "this string has no end; close it with %c", quote)
+	return token{}, l.fail(start, "refused.rule_open_string", "quote", string(quote))
 }

@@ -112,7 +112,7 @@ func TestBadRulesAreRefusedWithTheirPlace(t *testing.T) {
 		`user.a -eq "b" && user.c -eq "d"`:                  {16, `'&' is not expected here`},
 		strings.Repeat("(", 40):                             {34, "nested more than 32 deep"},
 		strings.Repeat("-not ", 40):                         {166, "nested more than 32 deep"},
-		strings.Repeat("x", 3073):                           {1, "too long"},
+		strings.Repeat("x", 3073):                           {1, "longer than 3072 bytes"},
 		"user.a -eq \"\xff\"":                               {1, "not UTF-8"},
 		`user.a -in [` + strings.Repeat(`"",`, 300) + `""]`: {12 + 256*3, "at most 256"},
 	} {
@@ -122,7 +122,7 @@ func TestBadRulesAreRefusedWithTheirPlace(t *testing.T) {
 			t.Errorf("%.40s: %v", rule, err)
 			continue
 		}
-		if syntax.Column != want.column || !strings.Contains(syntax.Reason, want.reason) {
+		if syntax.Column != want.column || !strings.Contains(syntax.Reason.String(), want.reason) {
 			t.Errorf("%.40s: got %v; want column %d: %s", rule, err, want.column, want.reason)
 		}
 	}

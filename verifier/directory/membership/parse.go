@@ -4,15 +4,17 @@ import (
 	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"countersign/verifier/words"
 )
 
 // Parse reads a rule. What it refuses comes as a *SyntaxError.
 func Parse(rule string) (Rule, error) {
 	switch {
 	case len(rule) > MaxRule:
-		return Rule{}, &SyntaxError{Column: 1, Reason: "the rule is too long"}
+		return Rule{}, &SyntaxError{Column: 1, Reason: words.Of("refused.rule_long", "most", MaxRule)}
 	case !utf8.ValidString(rule):
-		return Rule{}, &SyntaxError{Column: 1, Reason: "the rule is not UTF-8"}
+		return Rule{}, &SyntaxError{Column: 1, Reason: words.Of("refused.rule_encoding")}
 	}
 	p := parser{lexer: lexer{rule: rule}}
 	if err := p.advance(); err != nil {
@@ -23,7 +25,7 @@ func Parse(rule string) (Rule, error) {
 		return Rule{}, err
 	}
 	if p.token.kind != end {
-		return Rule{}, p.unexpected("-and, -or or the end")
+		return Rule{}, p.unexpected("refused.rule_wants_end")
 	}
 	return Rule{root: root, text: rule}, nil
 }
@@ -41,8 +43,10 @@ func (p *parser) advance() (err error) {
 	return err
 }
 
+// unexpected refuses the token; wanted is the key of the words for what should
+// stand in its place.
 func (p *parser) unexpected(wanted string) error {
-	return p.fail(p.token.at, "%s is not expected here; %s is", p.token.describe(), wanted)
+	return p.fail(p.token.at, "refused.rule_unexpected", "found", p.token.describe(), "wanted", words.Of(wanted))
 }
 
 // is reports whether the token is the operator, with or without its dash.
@@ -76,7 +80,7 @@ func (p *parser) both(depth int) (node, error) {
 
 func (p *parser) not(depth int) (node, error) {
 	if depth > maxDepth {
-		return nil, p.fail(p.token.at, "conditions are nested more than %d deep", maxDepth)
+		return nil, p.fail(p.token.at, "refused.rule_deep", "most", maxDepth)
 	}
 	if p.is("not") {
 		if err := p.advance(); err != nil {
@@ -96,7 +100,7 @@ func (p *parser) not(depth int) (node, error) {
 		return nil, err
 	}
 	if p.token.kind != closeParen {
-		return nil, p.unexpected("-and, -or or )")
+		return nil, p.unexpected("refused.rule_wants_close")
 	}
 	return inner, p.advance()
 }
@@ -105,14 +109,14 @@ func (p *parser) not(depth int) (node, error) {
 func (p *parser) comparison() (node, error) {
 	property, found := strings.CutPrefix(strings.ToLower(p.token.text), "user.")
 	if p.token.kind != word || !found || property == "" {
-		return nil, p.unexpected("a property such as user.department")
+		return nil, p.unexpected("refused.rule_wants_property")
 	}
 	if err := p.advance(); err != nil {
 		return nil, err
 	}
 	op, negative, ok := operatorOf(p.token)
 	if !ok {
-		return nil, p.unexpected("an operator such as -eq")
+		return nil, p.unexpected("refused.rule_wants_operator")
 	}
 	if err := p.advance(); err != nil {
 		return nil, err
@@ -126,7 +130,7 @@ func (p *parser) comparison() (node, error) {
 	if op == opMatch {
 		// RE2: linear in the input, whatever an administrator writes.
 		if c.pattern, err = regexp.Compile("(?i)" + p.lastText); err != nil {
-			return nil, p.fail(at, "this is not a regular expression")
+			return nil, p.fail(at, "refused.rule_pattern")
 		}
 	}
 	if negative {
@@ -157,12 +161,12 @@ func (p *parser) values(op operator) ([]value, error) {
 		return []value{v}, err
 	}
 	if p.token.kind != openBracket {
-		return nil, p.unexpected(`a list such as ["SE","TH"]`)
+		return nil, p.unexpected("refused.rule_wants_list")
 	}
 	var values []value
 	for {
 		if len(values) == maxList {
-			return nil, p.fail(p.token.at, "a list has at most %d values", maxList)
+			return nil, p.fail(p.token.at, "refused.rule_values", "most", maxList)
 		}
 		if err := p.advance(); err != nil {
 			return nil, err
@@ -176,7 +180,7 @@ func (p *parser) values(op operator) ([]value, error) {
 			return values, p.advance()
 		}
 		if p.token.kind != comma {
-			return nil, p.unexpected(", or ]")
+			return nil, p.unexpected("refused.rule_wants_next")
 		}
 	}
 }
@@ -188,12 +192,12 @@ func (p *parser) value(op operator) (value, error) {
 		p.lastText = t.text
 		return value{text: fold(t.text)}, p.advance()
 	case op == opMatch || op == opContains || op == opStartsWith:
-		return value{}, p.unexpected("a string")
+		return value{}, p.unexpected("refused.rule_string")
 	case t.kind != word:
 	case strings.EqualFold(t.text, "null") || strings.EqualFold(t.text, "$null"):
 		return value{null: true}, p.advance()
 	case strings.EqualFold(t.text, "true") || strings.EqualFold(t.text, "false"):
 		return value{text: fold(t.text)}, p.advance()
 	}
-	return value{}, p.unexpected("a string, true, false or null")
+	return value{}, p.unexpected("refused.rule_wants_value")
 }
