@@ -28,6 +28,24 @@ type boot struct {
 	device  message.About
 
 	running sync.WaitGroup
+	early   chan opening // what ahead began, until Start takes it
+}
+
+// opening is an app that was opened, or why it was not.
+type opening struct {
+	app *app.App
+	err error
+}
+
+// ahead begins what Start will be asked for, while the window library does its
+// own part.
+func (b *boot) ahead(ctx context.Context) {
+	if b.Sealed() {
+		return
+	}
+	early := make(chan opening, 1)
+	b.early = early
+	b.running.Go(func() { early <- b.openSystem(ctx) })
 }
 
 func (b *boot) sealedFolder() string { return filepath.Join(b.data, "sealed") }
@@ -42,18 +60,29 @@ func (b *boot) Sealed() bool {
 
 // Start implements ui.Boot.
 func (b *boot) Start(ctx context.Context) (ui.Core, error) {
+	if early := b.early; early != nil {
+		b.early = nil
+		return b.run(ctx, <-early)
+	}
+	return b.run(ctx, b.openSystem(ctx))
+}
+
+// openSystem opens the app over the system's keyring. Where nothing has been
+// entrusted to that yet, it is tried first.
+func (b *boot) openSystem(ctx context.Context) opening {
 	store, err := keyring.NewSystem(keyringOptions(b.service, b.data))
-	if err == nil {
-		err = keyring.Probe(ctx, store)
+	if err != nil {
+		return opening{err: err}
 	}
-	switch {
-	case errors.Is(err, keyring.ErrUnavailable):
-		b.log.WarnContext(ctx, "keyring not available", slog.String("error", err.Error()))
-		return nil, fmt.Errorf("%w: %w", ui.ErrNoKeyring, err)
-	case err != nil:
-		return nil, err
+	o := b.open(ctx, store)
+	if o.err == nil && len(o.app.List(app.Filter{})) == 0 {
+		o.err = keyring.Probe(ctx, store)
 	}
-	return b.open(ctx, store)
+	if errors.Is(o.err, keyring.ErrUnavailable) {
+		b.log.WarnContext(ctx, "keyring not available", slog.String("error", o.err.Error()))
+		o.err = fmt.Errorf("%w: %w", ui.ErrNoKeyring, o.err)
+	}
+	return o
 }
 
 // StartSealed implements ui.Boot.
@@ -73,22 +102,31 @@ func (b *boot) StartSealed(ctx context.Context, passphrase string) (ui.Core, err
 	case err != nil:
 		return nil, err
 	}
-	return b.open(ctx, store)
+	return b.run(ctx, b.open(ctx, store))
 }
 
-// open makes the app and lets it run until ctx ends.
-func (b *boot) open(ctx context.Context, store keyring.Store) (ui.Core, error) {
+// open makes the app over a store, and reads what is in it.
+func (b *boot) open(ctx context.Context, store keyring.Store) opening {
 	files, err := filestore.Open(b.data)
 	if err != nil {
-		return nil, err
+		return opening{err: err}
 	}
 	a, err := app.New(app.Config{Store: files, Keyring: store, Device: b.device, Logger: b.log, Desktop: b.desktop, Backups: backups()})
 	if err != nil {
-		return nil, err
+		return opening{err: err}
 	}
 	if err := a.Open(ctx); err != nil {
-		return nil, fmt.Errorf("opening the accounts: %w", err)
+		return opening{err: fmt.Errorf("opening the accounts: %w", err)}
 	}
+	return opening{app: a}
+}
+
+// run lets the app that was opened run until ctx ends.
+func (b *boot) run(ctx context.Context, o opening) (ui.Core, error) {
+	if o.err != nil {
+		return nil, o.err
+	}
+	a := o.app
 	b.running.Go(func() {
 		if err := a.Run(ctx); err != nil {
 			b.log.ErrorContext(ctx, "app ended", slog.String("error", err.Error()))

@@ -29,7 +29,6 @@ import (
 	"countersign/assets/translations"
 	"countersign/message"
 	"countersign/ui"
-	"countersign/ui/design"
 	"countersign/ui/i18n"
 )
 
@@ -111,10 +110,10 @@ func start(f flags, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fyneApp := fyneapp.NewWithID(appID)
-	fyneApp.SetIcon(design.AppIcon())
 	desktop := &ui.Desktop{}
 	boot := &boot{data: data, service: service(f.Data, data), log: log, desktop: desktop, device: device(f.Platform)}
+	boot.ahead(ctx)
+	fyneApp := fyneapp.NewWithID(appID)
 	screens := ui.New(ctx, ui.Config{
 		App: fyneApp, Catalogue: catalogue, Boot: boot, Logger: log, Now: time.Now,
 		Locale: lang.SystemLocale().String(), Layout: layout(f.Layout),
@@ -125,7 +124,7 @@ func start(f flags, stderr io.Writer) error {
 	only.serve(func(links []string) { fyne.Do(func() { screens.Open(links) }) })
 	context.AfterFunc(ctx, func() { fyne.Do(fyneApp.Quit) })
 	screens.Start()
-	screens.Window().ShowAndRun()
+	screens.Run()
 	stop()
 	boot.wait()
 	return nil

@@ -19,8 +19,10 @@ type tray struct {
 	present bool
 }
 
+// makeTray must come before Fyne's loop, which starts the tray that it finds, and
+// after the first frame: Fyne makes a second window for it.
 func (u *UI) makeTray() {
-	if u.tray != nil || u.cfg.TrayPresent == nil || !u.cfg.TrayPresent() {
+	if u.cfg.TrayPresent == nil || !u.cfg.TrayPresent() {
 		return
 	}
 	host, ok := u.cfg.App.(desktop.App)
@@ -28,7 +30,7 @@ func (u *UI) makeTray() {
 		return
 	}
 	u.tray = &tray{u: u, host: host, present: true}
-	host.SetSystemTrayIcon(design.AppIcon())
+	host.SetSystemTrayIcon(design.WindowIcon())
 	u.tray.update()
 }
 
@@ -39,7 +41,7 @@ func (t *tray) update() {
 	}
 	u := t.u
 	items := []*fyne.MenuItem{fyne.NewMenuItem(u.T("tray.open"), u.Raise)}
-	if !u.core.LockState().Locked {
+	if u.core != nil && !u.core.LockState().Locked {
 		items = append(items, fyne.NewMenuItemSeparator())
 		for _, a := range u.core.List(app.Filter{}) {
 			if a.Code != nil && len(items) < trayAccounts+2 {

@@ -2,7 +2,6 @@ package ui
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"strings"
 	"time"
@@ -120,7 +119,7 @@ func (u *UI) Start() {
 	life := u.cfg.App.Lifecycle()
 	life.SetOnEnteredForeground(u.entered)
 	u.arrivals()
-	u.begin()
+	u.open(startPatience)
 }
 
 // arrivals opens the links that the system brought, where it brings them so.
@@ -135,38 +134,14 @@ func (u *UI) arrivals() {
 	})
 }
 
-// begin opens the core over the keyring, or asks for what is missing.
-func (u *UI) begin() {
-	if u.cfg.Boot.Sealed() {
-		u.show(u.sealedScreen(false))
-		return
-	}
-	u.show(u.startingScreen)
-	var core Core
-	u.task(func(ctx context.Context) (err error) {
-		core, err = u.cfg.Boot.Start(ctx)
-		return err
-	}, func(err error) {
-		switch {
-		case errors.Is(err, ErrNoKeyring):
-			u.show(u.noKeyringScreen)
-		case err != nil:
-			u.log.ErrorContext(u.ctx, "start failed", slog.String("error", err.Error()))
-			u.show(u.failureScreen(err))
-		default:
-			u.running(core)
-		}
-	})
-}
-
 // running takes over the core that has started.
 func (u *UI) running(core Core) {
 	u.core, u.starter = core, nil
 	u.stop = core.Listen(func(e app.Event) { u.do(func() { u.event(e) }) })
 	u.restyle()
 	u.phone = u.wantsPhone(u.root.Size().Width)
-	u.makeTray()
 	u.rebuild()
+	u.tray.update()
 	u.openLinks()
 	u.syncPrompt()
 }

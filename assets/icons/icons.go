@@ -7,6 +7,13 @@ import "embed"
 //go:embed *.svg
 var files embed.FS
 
+//go:embed app.png
+var app []byte
+
+// App is the app's icon as a PNG of 256 by 256, for windows and trays: the system
+// wants dots, and making them of the drawing takes longer than drawing a window.
+func App() []byte { return app }
+
 // SVG is the picture of that name, without ".svg"; ok is false where there is
 // none.
 func SVG(name string) (content []byte, ok bool) {

@@ -22,6 +22,9 @@ func Icon(name string, c color.NRGBA) fyne.Resource {
 	return fyne.NewStaticResource(name+hex+".svg", bytes.ReplaceAll(svg, []byte(`"#000"`), []byte(`"`+hex+`"`)))
 }
 
+// WindowIcon is the app's own icon for the system to show.
+func WindowIcon() fyne.Resource { return fyne.NewStaticResource("countersign.png", icons.App()) }
+
 // AppIcon is the app's own icon, in its own colours.
 func AppIcon() fyne.Resource {
 	svg, _ := icons.SVG("app") // embedded
