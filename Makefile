@@ -113,9 +113,9 @@ vuln: $(GOVULNCHECK) ## Look the dependencies up in Go's vulnerability database 
 
 # Only linux and windows are built on a Linux machine without other SDKs.
 .PHONY: package-linux
-package-linux: $(FYNE) ## The app for Linux, as build/countersign.tar.xz
-	$(call need,app)
-	tools/package.sh linux $(FYNE)
+package-linux: ## The app for Linux, as build/Countersign.tar.xz
+	$(call need,app linux)
+	tools/package.sh linux
 
 .PHONY: package-windows
 package-windows: ## The app for Windows, cross-compiled, as build/countersign.exe

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the system packages that a target of the Makefile needs.
 #
-#   tools/deps.sh GROUP...     groups: app run model test radius windows
+#   tools/deps.sh GROUP...     groups: app run model test radius linux windows
 #
 # On Debian and its relatives it installs what is missing, and only then asks
 # for the package lists. On other systems it looks for the programs and prints
@@ -17,8 +17,9 @@ run='libgl1-mesa-dri'
 model='spin gcc libc6-dev'
 # What the tests use for real: a keyring, browsers, a screen, other people's
 # authenticators, RADIUS clients and an SSH server.
-test='dbus gnome-keyring xvfb xauth xclip xdotool imagemagick x11-utils chromium oathtool zbar-tools default-jdk-headless freeradius-utils libpam-radius-auth libpam-wrapper openssh-server openssh-client mono-mcs mono-runtime libmono-system-runtime-serialization4.0-cil'
+test='dbus gnome-keyring xvfb xauth xclip xdotool xdg-utils desktop-file-utils imagemagick x11-utils chromium oathtool zbar-tools default-jdk-headless freeradius-utils libpam-radius-auth libpam-wrapper openssh-server openssh-client mono-mcs mono-runtime libmono-system-runtime-serialization4.0-cil'
 radius='freeradius freeradius-utils eapoltest pamtester libpam-radius-auth libpam-wrapper openssh-server openssh-client openconnect ocserv openvpn slapd ldap-utils radsecproxy'
+linux='xz-utils'
 windows='clang gcc-mingw-w64-x86-64'
 
 want=
@@ -34,9 +35,10 @@ for group in "$@"; do
 		command -v npm >/dev/null 2>&1 || want="$want npm"
 		;;
 	radius) want="$want $radius" ;;
+	linux) want="$want $linux" ;;
 	windows) want="$want $windows" ;;
 	*)
-		echo "tools/deps.sh: no group $group (app run model test radius windows)" >&2
+		echo "tools/deps.sh: no group $group (app run model test radius linux windows)" >&2
 		exit 2
 		;;
 	esac
@@ -50,10 +52,10 @@ other() {
 		case " $* " in *" test "* | *" model "*) echo "  brew install spin node oath-toolkit zbar freeradius-server openjdk" >&2 ;; esac
 	elif command -v dnf >/dev/null 2>&1; then
 		echo "  sudo dnf install gcc clang pkgconf libX11-devel libXcursor-devel libXrandr-devel libXinerama-devel libXi-devel libXxf86vm-devel mesa-libGL-devel mesa-dri-drivers wayland-devel libxkbcommon-devel" >&2
-		case " $* " in *" test "*) echo "  sudo dnf install dbus-daemon gnome-keyring xorg-x11-server-Xvfb xdotool ImageMagick xwininfo chromium nodejs npm oathtool zbar freeradius-utils openssh-server java-latest-openjdk-devel mono-core" >&2 ;; esac
+		case " $* " in *" test "*) echo "  sudo dnf install dbus-daemon gnome-keyring xorg-x11-server-Xvfb xdotool xdg-utils desktop-file-utils ImageMagick xwininfo chromium nodejs npm oathtool zbar freeradius-utils openssh-server java-latest-openjdk-devel mono-core" >&2 ;; esac
 	elif command -v pacman >/dev/null 2>&1; then
 		echo "  sudo pacman -S --needed gcc clang pkgconf libx11 libxcursor libxrandr libxinerama libxi libxxf86vm mesa wayland libxkbcommon" >&2
-		case " $* " in *" test "*) echo "  sudo pacman -S --needed dbus gnome-keyring xorg-server-xvfb xdotool imagemagick xorg-xwininfo chromium nodejs npm oath-toolkit zbar freeradius openssh jdk-openjdk mono" >&2 ;; esac
+		case " $* " in *" test "*) echo "  sudo pacman -S --needed dbus gnome-keyring xorg-server-xvfb xdotool xdg-utils desktop-file-utils imagemagick xorg-xwininfo chromium nodejs npm oath-toolkit zbar freeradius openssh jdk-openjdk mono" >&2 ;; esac
 	else
 		echo "  (with your package manager; these are Debian's names)$want" >&2
 	fi

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Packages the app for one platform, into build/.
 #
-#   tools/package.sh linux FYNE     FYNE: the fyne tool
-#   tools/package.sh windows
-#   tools/package.sh darwin|android|ios FYNE
+#   tools/package.sh linux|windows
+#   tools/package.sh darwin|android|ios FYNE         FYNE: the fyne tool
+#   tools/package.sh linux-folder PROGRAM FOLDER     what the package for Linux holds
 #
 # linux and windows are made on Linux. darwin and ios need macOS with Xcode,
 # android needs Android's NDK: without them this says so and makes nothing.
@@ -42,12 +42,31 @@ package() {
 	done
 }
 
+# linux_folder lays out what the package for Linux holds. The fyne tool would do
+# it too, but with a menu entry that opens no links, and with an install command
+# that does not find the icon.
+linux_folder() {
+	local program=$1 folder=$2
+	mkdir -p "$folder"
+	cp "$program" "$folder/countersign"
+	cp Icon.png "$folder/org.countersign.app.png"
+	cp tools/linux/install.sh tools/linux/org.countersign.app.desktop LICENSE docs/third-party.md "$folder/"
+}
+
 case $platform in
 linux)
-	# Built with the flags of every other build; the tool's own would compile
-	# the OpenGL binding once more.
+	# Built with the flags of every other build: others would compile the OpenGL
+	# binding once more.
 	CC=clang go build -tags "$tags" -o bin/countersign .
-	package tar.xz --release --target linux --executable bin/countersign
+	rm -rf build/linux
+	linux_folder bin/countersign build/linux/Countersign
+	tar -C build/linux --owner=0 --group=0 -cJf build/Countersign.tar.xz Countersign
+	rm -rf build/linux
+	echo "made build/Countersign.tar.xz; in it is install.sh"
+	;;
+linux-folder)
+	[ "$#" -eq 3 ] || die "usage: tools/package.sh linux-folder PROGRAM FOLDER"
+	linux_folder "$2" "$3"
 	;;
 windows)
 	# clang compiles and mingw links: mingw's own gcc takes over ten times as long.
