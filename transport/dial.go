@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -41,7 +42,8 @@ func (c *Client) authenticate(conn *websocket.Conn) (*session, error) {
 	if err := conn.SetReadDeadline(time.Now().Add(2 * HandshakeTimeout)); err != nil {
 		return nil, readError(err)
 	}
-	frame, err := readFrame(conn)
+	var buffer bytes.Buffer
+	frame, err := readFrame(conn, &buffer)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +58,7 @@ func (c *Client) authenticate(conn *websocket.Conn) (*session, error) {
 	if err := writeFrame(conn, Auth{Token: token}.Encode()); err != nil {
 		return nil, readError(err)
 	}
-	if frame, err = readFrame(conn); err != nil {
+	if frame, err = readFrame(conn, &buffer); err != nil {
 		return nil, err
 	}
 	if _, ok := frame.(Ready); !ok {

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 // session is one authenticated connection.
 type session struct {
 	conn    *websocket.Conn
+	frame   bytes.Buffer          // what read reads; kept, for the next is as long
 	named   []identity.Thumbprint // whom a device hears; nil for a verifier
 	writing chan struct{}         // held by who writes
 	done    chan struct{}         // closed when the reader has ended
@@ -88,7 +90,7 @@ func (s *session) heard() { _ = s.conn.SetReadDeadline(time.Now().Add(SilenceTim
 
 func (s *session) read(ctx context.Context, take func(context.Context, Receive)) error {
 	for {
-		frame, err := readFrame(s.conn)
+		frame, err := readFrame(s.conn, &s.frame)
 		if err != nil {
 			return err
 		}
@@ -179,15 +181,19 @@ func writeFrame(conn *websocket.Conn, b []byte) error {
 	return conn.WriteMessage(websocket.TextMessage, b)
 }
 
-func readFrame(conn *websocket.Conn) (Frame, error) {
-	kind, b, err := conn.ReadMessage()
+func readFrame(conn *websocket.Conn, buffer *bytes.Buffer) (Frame, error) {
+	kind, r, err := conn.NextReader()
 	if err != nil {
 		return nil, readError(err)
 	}
 	if kind != websocket.TextMessage {
 		return nil, fmt.Errorf("%w: a frame that is not text", ErrProtocol)
 	}
-	frame, err := Decode(b)
+	buffer.Reset()
+	if _, err := buffer.ReadFrom(r); err != nil {
+		return nil, readError(err)
+	}
+	frame, err := Decode(buffer.Bytes()) // copies what it keeps
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrProtocol, err)
 	}

@@ -18,8 +18,8 @@ import (
 
 // sender is who signed a message, as far as the verifier knows the key.
 type sender struct {
-	device    directory.Device // an enrolled device
-	candidate enrol.Enrolment  // a device that was asked for its enrolment's number
+	device    identity.Thumbprint // an enrolled device
+	candidate enrol.Enrolment     // a device that was asked for its enrolment's number
 	revoked   identity.PublicKey
 }
 
@@ -79,14 +79,15 @@ func (v *Verifier) sender(ctx context.Context, typ string, signer identity.Publi
 	}
 	id := signer.Thumbprint()
 	err := v.Store.View(ctx, func(tx store.Tx) error {
-		var err error
-		if who.device, err = v.Directory.DeviceByID(tx, id); err == nil {
+		who = sender{}
+		_, err := v.Directory.OwnerOf(tx, id)
+		if err == nil {
+			who.device = id
 			return nil
 		}
 		if !errors.Is(err, directory.ErrUnknownDevice) {
 			return err
 		}
-		who.device = directory.Device{}
 		if who.candidate, err = v.Enrolments.Candidate(tx, id); err == nil || !errors.Is(err, enrol.ErrUnknown) {
 			return err
 		}
@@ -177,20 +178,20 @@ func (v *Verifier) tellDevices(ctx context.Context, id identity.Thumbprint) erro
 // one proves itself. Whoever stole a device's keys could do it too, so all of
 // the user's devices are told; under the new keys that is also the device's own
 // confirmation. A repeated Rekey comes from a key that is known no longer.
-func (v *Verifier) rekey(ctx context.Context, device directory.Device, m message.Rekey) error {
-	if device.ID == "" {
+func (v *Verifier) rekey(ctx context.Context, device identity.Thumbprint, m message.Rekey) error {
+	if device == "" {
 		return errUnknownKey
 	}
 	proof, err := envelope.Verify(m.Proof, envelope.Thumbprint(m.Signing.Thumbprint(), message.TypeRekeyProof))
 	if err != nil {
 		return fmt.Errorf("verifier: proof of the new key: %w", err)
 	}
-	if string(proof.Payload) != string(device.ID) {
+	if string(proof.Payload) != string(device) {
 		return errProof
 	}
 	var current directory.Device
 	err = v.Store.Update(ctx, func(tx store.Tx) (err error) {
-		if current, err = v.Directory.DeviceByID(tx, device.ID); err != nil {
+		if current, err = v.Directory.DeviceByID(tx, device); err != nil {
 			return err
 		}
 		// What is pending was asked of the old key, and is sealed to it.

@@ -69,9 +69,14 @@ func ParsePublicKey(text string) (PublicKey, error) {
 	if err != nil {
 		return PublicKey{}, fmt.Errorf("%w: public key: %w", ErrInvalid, err)
 	}
+	return fromCoordinates(raw)
+}
+
+// fromCoordinates takes x, then y.
+func fromCoordinates(xy []byte) (PublicKey, error) {
 	// The parser checks that the point is on the curve: an invalid one would
 	// leak our private key in the key agreement.
-	key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), append([]byte{4}, raw...))
+	key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), append([]byte{4}, xy...))
 	if err != nil {
 		return PublicKey{}, fmt.Errorf("%w: public key: %w", ErrInvalid, err)
 	}
@@ -126,14 +131,15 @@ func (k *PublicKey) UnmarshalJSON(b []byte) error {
 	if j.Kty != "EC" || j.Crv != "P-256" {
 		return fmt.Errorf("%w: jwk is not a P-256 key", ErrInvalid)
 	}
+	var xy []byte
 	for _, c := range []string{j.X, j.Y} {
-		if _, err := decodeExact(c, coordinateSize); err != nil {
+		raw, err := decodeExact(c, coordinateSize)
+		if err != nil {
 			return fmt.Errorf("%w: jwk coordinate: %w", ErrInvalid, err)
 		}
+		xy = append(xy, raw...)
 	}
-	x, _ := base64.RawURLEncoding.DecodeString(j.X)
-	y, _ := base64.RawURLEncoding.DecodeString(j.Y)
-	key, err := ParsePublicKey(base64.RawURLEncoding.EncodeToString(append(x, y...)))
+	key, err := fromCoordinates(xy)
 	if err != nil {
 		return err
 	}

@@ -240,8 +240,8 @@ func (s *Service) stillEnrolled(tx store.Tx, c *change, device identity.Thumbpri
 	if c.record.Enrolment != "" {
 		return nil // it becomes the user's by this answer
 	}
-	enrolled, err := s.Directory.DeviceByID(tx, device)
-	if errors.Is(err, directory.ErrUnknownDevice) || err == nil && enrolled.User != c.record.User {
+	owner, err := s.Directory.OwnerOf(tx, device)
+	if errors.Is(err, directory.ErrUnknownDevice) || err == nil && owner != c.record.User {
 		return ErrStranger
 	}
 	return err

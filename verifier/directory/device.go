@@ -66,6 +66,18 @@ func (d *Directory) DeviceByID(tx store.Tx, id identity.Thumbprint) (Device, err
 	return dev, unknown(err, ErrUnknownDevice, "reading a device")
 }
 
+// owner is what OwnerOf reads of a Device: its keys cost as much to decode as a
+// signature, nearly, and every message from a device asks whose it is.
+type owner struct {
+	User string `json:"user"`
+}
+
+// OwnerOf gives the id of a device's user, or ErrUnknownDevice.
+func (d *Directory) OwnerOf(tx store.Tx, id identity.Thumbprint) (string, error) {
+	dev, err := d.owners.Get(tx, string(id))
+	return dev.User, unknown(err, ErrUnknownDevice, "reading a device")
+}
+
 // AddDevice enrols a device. It gives ErrTooManyDevices beyond MaxDevices, and
 // ErrExists for a key that is enrolled already: one key is one device of one
 // user.

@@ -84,6 +84,7 @@ type buckets struct {
 	passwords   store.Bucket[string] // user id → argon2id hash
 	guesses     store.Bucket[guesses]
 	devices     store.Bucket[Device]
+	owners      store.Bucket[owner] // the devices again, read for their user alone
 	userDevices store.Bucket[string] // user id, NUL, thumbprint → thumbprint
 	totp        store.Bucket[totpRecord]
 	clients     store.Bucket[Client]
@@ -105,6 +106,7 @@ func newBuckets() buckets {
 		passwords:   store.NewBucket[string]("passwords"),
 		guesses:     store.NewBucket[guesses]("password_guesses"),
 		devices:     store.NewBucket[Device]("devices"),
+		owners:      store.NewBucket[owner]("devices"),
 		userDevices: store.NewBucket[string]("user_devices"),
 		totp:        store.NewBucket[totpRecord]("totp"),
 		clients:     store.NewBucket[Client]("clients"),

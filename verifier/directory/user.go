@@ -245,25 +245,14 @@ func (d *Directory) DeleteUser(tx store.Tx, id string) error {
 	return d.record(tx, audit.Event{Kind: audit.KindUserRemoved, User: id})
 }
 
-// PolicyUser gives what the policy needs to know of a user and of their
-// devices; whether the methods policy targets the user is the document's to say.
-func (d *Directory) PolicyUser(tx store.Tx, u User) (policy.User, []policy.Device, error) {
-	devices, err := d.Devices(tx, u.ID)
-	if err != nil {
-		return policy.User{}, nil, err
-	}
+// PolicyUser gives what the policy needs to know of a user with these devices;
+// whether the methods policy targets the user is the document's to say.
+func (d *Directory) PolicyUser(tx store.Tx, u User, devices []Device) (policy.User, error) {
 	totp, err := d.HasTOTP(tx, u.ID)
-	if err != nil {
-		return policy.User{}, nil, err
-	}
-	asked := make([]policy.Device, len(devices))
-	for i, device := range devices {
-		asked[i] = device.Policy()
-	}
 	return policy.User{
 		Push: len(devices) > 0, TOTP: totp, Default: u.Default,
 		Admin: u.Admin || len(u.Roles) > 0,
-	}, asked, nil
+	}, err
 }
 
 // detail is what the audit log says of a user: settings, and no names of

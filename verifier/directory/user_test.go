@@ -198,9 +198,21 @@ func TestPolicyUser(t *testing.T) {
 	check := func(want policy.User, devices int) {
 		t.Helper()
 		f.view(func(tx store.Tx) error {
-			got, asked, err := f.PolicyUser(tx, u)
-			if got != want || len(asked) != devices {
-				t.Errorf("got %+v with %d devices, want %+v with %d", got, len(asked), want, devices)
+			enrolled, err := f.Devices(tx, u.ID)
+			if err != nil {
+				return err
+			}
+			got, err := f.PolicyUser(tx, u, enrolled)
+			if got != want || len(enrolled) != devices {
+				t.Errorf("got %+v with %d devices, want %+v with %d", got, len(enrolled), want, devices)
+			}
+			for _, dev := range enrolled {
+				if owner, err := f.OwnerOf(tx, dev.ID); err != nil || owner != u.ID {
+					t.Errorf("the device is %s's (%v), not %s's", owner, err, u.ID)
+				}
+			}
+			if _, err := f.OwnerOf(tx, "nobody's"); !errors.Is(err, directory.ErrUnknownDevice) {
+				t.Errorf("a device that is not enrolled: %v", err)
 			}
 			return err
 		})

@@ -43,7 +43,10 @@ func (r *Rules) Of(tx store.Tx, user directory.User) (Facts, error) {
 	if f.Devices, err = r.Directory.Devices(tx, user.ID); err != nil {
 		return f, err
 	}
-	if f.Input.User, f.Input.Devices, err = r.Directory.PolicyUser(tx, user); err != nil {
+	for _, device := range f.Devices {
+		f.Input.Devices = append(f.Input.Devices, device.Policy())
+	}
+	if f.Input.User, err = r.Directory.PolicyUser(tx, user, f.Devices); err != nil {
 		return f, err
 	}
 	member, err := r.Directory.MemberOf(tx, user)
