@@ -84,7 +84,7 @@ type buckets struct {
 	passwords   store.Bucket[string] // user id → argon2id hash
 	guesses     store.Bucket[guesses]
 	devices     store.Bucket[Device]
-	owners      store.Bucket[owner] // the devices again, read for their user alone
+	owners      store.Bucket[owner]  // the devices again, read for their user alone
 	userDevices store.Bucket[string] // user id, NUL, thumbprint → thumbprint
 	totp        store.Bucket[totpRecord]
 	clients     store.Bucket[Client]
