@@ -16,6 +16,8 @@ var (
 	ErrLocked    = errors.New("the app is locked")
 	ErrNotOpen   = errors.New("the app has not been opened")
 	ErrTooMany   = errors.New("too many accounts")
+	ErrPicture   = errors.New("the picture is too large")
+	ErrList      = errors.New("the list of accounts is damaged, or of a newer version of the app")
 	ErrName      = errors.New("a name is too long, or holds characters that cannot be shown")
 )
 

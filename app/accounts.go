@@ -330,7 +330,7 @@ func (a *App) Edit(ctx context.Context, id string, change func(*Details)) error 
 // takes it away.
 func (a *App) SetPicture(ctx context.Context, id string, picture []byte) error {
 	if len(picture) > MaxPicture {
-		return fmt.Errorf("the picture is too large: %d KiB at most", MaxPicture>>10)
+		return fmt.Errorf("%w: %d KiB at most", ErrPicture, MaxPicture>>10)
 	}
 	return a.changeEntry(ctx, id, func(e *entry) error {
 		if len(picture) == 0 {

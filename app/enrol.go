@@ -18,6 +18,7 @@ import (
 // ErrNoConnection are others.
 var (
 	ErrLink           = message.ErrLink
+	ErrLinkVersion    = message.ErrLinkVersion
 	ErrLinkUsed       = errors.New("the link has been used or has expired; ask for a new one")
 	ErrTooManyDevices = errors.New("you have too many devices; remove one on the account page first")
 	ErrWrongNumber    = errors.New("the number was wrong; ask for a new link and try again")

@@ -110,10 +110,10 @@ func (a *App) readIndex(ctx context.Context) (x index, exists bool, err error) {
 		return index{}, false, fmt.Errorf("reading the list of accounts: %w", err)
 	}
 	if err := json.Unmarshal(data, &x, json.RejectUnknownMembers(true)); err != nil {
-		return index{}, true, fmt.Errorf("the list of accounts (%s) is damaged or of a newer version: %w", indexFile, err)
+		return index{}, true, fmt.Errorf("%w (%s): %w", ErrList, indexFile, err)
 	}
 	if x.Version != indexVersion {
-		return index{}, true, fmt.Errorf("the list of accounts (%s) is of version %d; update the app", indexFile, x.Version)
+		return index{}, true, fmt.Errorf("%w (%s): version %d", ErrList, indexFile, x.Version)
 	}
 	return x, true, nil
 }

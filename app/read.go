@@ -12,6 +12,20 @@ import (
 // ErrUnreadable says that a text is no link that this app takes.
 var ErrUnreadable = errors.New("not a link that this app knows; it begins with countersign://, otpauth://, otpauth-migration://, motp:// or steam://")
 
+// ErrTooManyLinks says that a text holds more links than are taken at once.
+var ErrTooManyLinks = errors.New("too many links at once; put them into a file and import it")
+
+// LineError tells in which line of a text the error is.
+type LineError struct {
+	Line int // from 1
+	Err  error
+}
+
+func (e *LineError) Error() string { return fmt.Sprintf("line %d: %v", e.Line, e.Err) }
+
+// Unwrap gives the error.
+func (e *LineError) Unwrap() error { return e.Err }
+
 const (
 	maxInput = 1 << 20 // octets of a pasted text
 	maxLinks = 1000    // links in it
@@ -53,7 +67,7 @@ func (r *Reader) Read(text string) (Input, error) {
 	}
 	lines := strings.FieldsFunc(text, func(c rune) bool { return c == '\n' || c == '\r' })
 	if len(lines) > maxLinks {
-		return Input{}, fmt.Errorf("more than %d links at once", maxLinks)
+		return Input{}, ErrTooManyLinks
 	}
 	var in Input
 	migration := false
@@ -74,7 +88,7 @@ func (r *Reader) Read(text string) (Input, error) {
 			err = ErrUnreadable
 		}
 		if err != nil && len(lines) > 1 {
-			err = fmt.Errorf("line %d: %w", i+1, err)
+			err = &LineError{Line: i + 1, Err: err}
 		}
 		if err != nil {
 			return Input{}, err

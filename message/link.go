@@ -12,8 +12,12 @@ import (
 	"countersign/crypto/relayurl"
 )
 
-// ErrLink is wrapped by every error about an enrolment link.
-var ErrLink = errors.New("enrolment link")
+// ErrLink is wrapped by every error about an enrolment link, and
+// ErrLinkVersion as well where the link may be of a newer version than this code.
+var (
+	ErrLink        = errors.New("enrolment link")
+	ErrLinkVersion = errors.New("update the app or ask for a new link")
+)
 
 // Link is an enrolment link: countersign://enrol?v=1&r=…&k=…&e=…&i=…&s=…
 // It holds a secret: it is drawn as a QR code or shown to its user, never logged.
@@ -68,11 +72,11 @@ func ParseLink(s string) (Link, error) {
 	}
 	for name, values := range query {
 		if len(values) != 1 || len(name) != 1 || !strings.Contains("vrkeispo", name) {
-			return refuse("a parameter is unknown or stands twice; update the app or ask for a new link")
+			return Link{}, fmt.Errorf("%w: a parameter is unknown or stands twice; %w", ErrLink, ErrLinkVersion)
 		}
 	}
 	if query.Get("v") != "1" {
-		return refuse("of a version that this app does not know; update the app")
+		return Link{}, fmt.Errorf("%w: of a version that this app does not know; %w", ErrLink, ErrLinkVersion)
 	}
 	link := Link{Relay: query.Get("r"), ID: query.Get("i"), Organisation: query.Get("o")}
 	if err := CheckRelayURL(link.Relay); err != nil {

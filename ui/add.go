@@ -17,6 +17,7 @@ import (
 	"fyne.io/fyne/v2/storage"
 
 	"countersign/app"
+	"countersign/app/transfer"
 	"countersign/ui/design"
 	"countersign/ui/kit"
 	"countersign/ui/qr"
@@ -110,31 +111,32 @@ func numbers(list []int) string {
 
 // confirmKeys shows what will be added, and marks what is there already.
 func (u *UI) confirmKeys(in app.Input) {
+	existing, _, err := u.entries()
+	if err != nil { // then nothing can be said of what is here
+		existing = nil
+	}
+	entries := make([]transfer.Entry, len(in.Keys))
+	for i, k := range in.Keys {
+		entries[i] = transfer.Entry{Key: k}
+	}
+	matches := transfer.FindDuplicates(entries, existing)
+	var additions []app.Addition
+	for i, m := range matches {
+		if m.Kind == transfer.SameSecret {
+			continue
+		}
+		matches[i] = transfer.Match{} // a secret that is new under an old name is added
+		additions = append(additions, app.Addition{Key: in.Keys[i]})
+	}
 	u.pushSecret(func() fyne.CanvasObject {
-		var rows []fyne.CanvasObject
-		for _, k := range in.Keys {
-			name := k.Issuer
-			if name == "" {
-				name = k.Name
-			}
-			rows = append(rows, u.item("key", name, k.Name, nil))
-		}
-		for _, n := range in.Unsupported {
-			rows = append(rows, u.item("warning", n.Name, n.Reason, nil))
-		}
-		add := kit.NewButton(u.style, kit.Primary, u.p.N("add.confirm", len(in.Keys), nil), "add", func() {
-			additions := make([]app.Addition, len(in.Keys))
-			for i, k := range in.Keys {
-				additions[i] = app.Addition{Key: k}
-			}
-			u.add(additions)
-		})
-		content := []fyne.CanvasObject{u.body(u.p.N("add.confirm.text", len(in.Keys), nil)), u.group(rows...)}
-		if len(in.Keys) == 0 {
+		rows, _ := u.previewRows(entries, matches, in.Unsupported)
+		add := kit.NewButton(u.style, kit.Primary, u.p.N("add.confirm", len(additions), nil), "add", func() { u.add(additions) })
+		if len(additions) == 0 {
 			add.Disable()
+		} else {
+			u.focusLater(add)
 		}
-		u.focusLater(add)
-		return u.framed(u.T("add.confirm.title"), append(content, add)...)
+		return u.preview(u.T("add.confirm.title"), []fyne.CanvasObject{u.body(u.p.N("add.confirm.text", len(additions), nil)), add}, rows)
 	})
 }
 

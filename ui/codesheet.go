@@ -79,7 +79,8 @@ func (u *UI) codesOutPage(pictures []image.Image, left []transfer.Unsupported, a
 	if len(left) > 0 {
 		rows := make([]fyne.CanvasObject, len(left))
 		for i, n := range left {
-			rows[i] = u.item("warning", n.Name, n.Reason, nil)
+			name, reason := u.unsupported("export.google.field.", n)
+			rows[i] = u.item("warning", name, reason, nil)
 		}
 		content = append(content, u.note("warn", "warning", u.p.N("export.google.left", len(left), nil)), u.group(rows...))
 	}

@@ -61,6 +61,10 @@ type Core interface {
 	Dismiss(prompt string)
 	Activity() []app.Activity
 
+	Devices(account string) app.DeviceList
+	AskDevices(account string)
+	ChangeKeys(ctx context.Context, account string) error
+
 	Reader() Reader
 	Confirm(ctx context.Context, e *app.Enrolment, name string) (app.Account, error)
 	SignIn(ctx context.Context, account, password string) (Broker, error)

@@ -132,6 +132,17 @@ func (u *UI) pushFacts(a app.Account) []fyne.CanvasObject {
 		u.fact("user", u.T("details.user"), p.User),
 		u.fact("globe", u.T("enrol.relay"), p.RelayHost),
 		u.fact("key", u.T("enrol.verifier"), p.Verifier))}
+	if !p.Revoked {
+		devices := ""
+		if n := len(u.core.Devices(a.ID).Devices); n > 0 {
+			devices = u.p.N("devices.count", n, nil)
+		}
+		keys := u.item("key", u.T("keys.change"), u.T("keys.change.hint"), func() { u.askChangeKeys(a) })
+		if p.ChangingKeys {
+			keys = u.item("clock", u.T("keys.changing"), u.F("keys.waiting", args{"organisation": p.Organisation}), nil)
+		}
+		objects = append(objects, u.group(u.item("device", u.T("devices.title"), devices, func() { u.openDevices(a.ID) }), keys))
+	}
 	if u.cfg.Platform == platformIOS && !p.Revoked {
 		objects = append(objects, kit.NewButton(u.style, kit.Secondary, u.T("broker.start"), "device", func() { u.openBroker(a) }))
 	}

@@ -1,19 +1,24 @@
 package ui
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"log/slog"
+	"strings"
+	"syscall"
 
 	"countersign/app"
 	"countersign/app/transfer"
 	"countersign/crypto/backup"
+	"countersign/crypto/keyring"
+	"countersign/crypto/otp"
 	"countersign/ui/qr"
 )
 
 // reasons are the errors that have words of their own, each with what to do. An
-// error that is none of them is shown as it is: it is in English, and names the
-// field or the reason.
+// error that is none of them is a fault rather than something to act on: its own
+// words, in English, are shown in brackets for whoever helps.
 func reasons() []struct {
 	err error
 	key string
@@ -47,6 +52,19 @@ func reasons() []struct {
 		{app.ErrUnreadable, "error.unreadable"},
 		{app.ErrKeyLost, "error.key_lost"},
 		{app.ErrBrokerBusy, "error.broker_busy"},
+		{app.ErrSignIn, "error.sign_in"},
+		{app.ErrLinkVersion, "error.link_version"},
+		{app.ErrLink, "error.link"},
+		{app.ErrTooManyLinks, "error.many_links"},
+		{app.ErrPicture, "error.picture_big"},
+		{app.ErrList, "error.list"},
+		{app.ErrNoPush, "error.no_push"},
+		{app.ErrNoAccount, "error.no_account"},
+		{app.ErrPressNext, "error.press_next"},
+		{keyring.ErrUnavailable, "error.keyring"},
+		{keyring.ErrDamaged, "error.keyring_damaged"},
+		{syscall.ENOSPC, "error.disk_full"},
+		{context.DeadlineExceeded, "error.timeout"},
 		{ErrNoKeyring, "error.no_keyring"},
 		{ErrPassphrase, "error.passphrase"},
 		{ErrWeakPassphrase, "error.weak_passphrase"},
@@ -73,12 +91,55 @@ func reasons() []struct {
 
 // explain says an error in the user's language, as far as there are words.
 func (u *UI) explain(err error) string {
+	var line *app.LineError
+	if errors.As(err, &line) {
+		return u.F("error.line", args{"n": line.Line, "error": u.explain(line.Err)})
+	}
 	for _, r := range reasons() {
 		if errors.Is(err, r.err) {
 			return u.T(r.key)
 		}
 	}
+	var field *otp.FieldError
+	if errors.As(err, &field) {
+		return u.fieldText("field.", field.Field)
+	}
 	return u.F("error.other", args{"error": err.Error()})
+}
+
+// fieldText says what is wrong with a field of a key, a link or an import.
+func (u *UI) fieldText(prefix, field string) string {
+	switch field {
+	case "timer": // as Raivo calls it
+		field = "period"
+	case "otpGenerator": // Duo's push accounts have none
+		field = "push"
+	}
+	for _, p := range []string{prefix, "field."} {
+		if u.cfg.Catalogue.Has(p + field) {
+			return u.T(p + field)
+		}
+	}
+	return u.F("field.other", args{"field": field})
+}
+
+// unsupported says which entry cannot be used, and why.
+func (u *UI) unsupported(prefix string, n transfer.Unsupported) (name, reason string) {
+	name = n.Name
+	if n.Line > 0 {
+		name = u.F("import.line", args{"n": n.Line})
+	}
+	return name, u.fieldText(prefix, n.Field)
+}
+
+// formatName is what an export is called: the app's name, which is the same in
+// every language.
+func (u *UI) formatName(f transfer.Format) string {
+	if f == transfer.FormatURIs {
+		return u.T("import.format.links")
+	}
+	name, _, _ := strings.Cut(string(f), " (")
+	return name
 }
 
 // fail tells that something did not work, and why.

@@ -54,6 +54,10 @@ type fake struct {
 	pictures  map[string][]byte
 	moved     []string
 
+	devices map[string]app.DeviceList
+	asked   []string // whose devices were asked for
+	rekeyed []string
+
 	backups    app.BackupState
 	backupErr  error
 	versions   []backup.Version
@@ -220,6 +224,20 @@ type fakeReader struct{ f *fake }
 func (r fakeReader) Read(text string) (app.Input, error) {
 	r.f.read = append(r.f.read, text)
 	return r.f.input, r.f.inputErr
+}
+
+func (f *fake) Devices(id string) app.DeviceList { return f.devices[id] }
+func (f *fake) AskDevices(id string)             { f.asked = append(f.asked, id) }
+
+func (f *fake) ChangeKeys(_ context.Context, id string) error {
+	f.rekeyed = append(f.rekeyed, id)
+	for i := range f.accounts {
+		if f.accounts[i].ID == id {
+			f.accounts[i].Push.ChangingKeys = true
+		}
+	}
+	f.emit(app.AccountsChanged)
+	return nil
 }
 
 func (f *fake) Confirm(context.Context, *app.Enrolment, string) (app.Account, error) {

@@ -178,6 +178,35 @@ func TestLinkWaitsForTheUnlock(t *testing.T) {
 	}
 }
 
+// What is wrong with a link is said in the user's language, with its line.
+func TestFieldsAreExplainedInEveryLanguage(t *testing.T) {
+	for _, language := range []string{"en", "sv", "th"} {
+		b := newBench(t, populated(t), options{language: language, phone: true})
+		seen := map[string]bool{}
+		for _, link := range []string{
+			"otpauth://xotp/a?secret=JBSWY3DPEHPK3PXP", "otpauth://totp/a?secret=1", "otpauth://totp/a?secret=JBSWY3DPEHPK3PXP&algorithm=MD4",
+			"otpauth://totp/a?secret=JBSWY3DPEHPK3PXP&digits=99", "otpauth://totp/a?secret=JBSWY3DPEHPK3PXP&period=0",
+			"otpauth://hotp/a?secret=JBSWY3DPEHPK3PXP&counter=x", "otpauth://totp/a?secret=JBSWY3DPEHPK3PXP&encoder=x", "otpauth:x",
+		} {
+			_, err := otp.ParseURI(link)
+			got := b.explain(err)
+			if err == nil || seen[got] || strings.Contains(got, err.Error()) || strings.Contains(got, "field.") {
+				t.Errorf("%s: %s reads %q", language, link, got)
+			}
+			seen[got] = true
+			if line := b.explain(&app.LineError{Line: 7, Err: err}); !strings.Contains(line, "7") || !strings.Contains(line, got) {
+				t.Errorf("%s: with its line it reads %q", language, line)
+			}
+		}
+		for _, n := range []transfer.Unsupported{{Name: "A", Field: "timer"}, {Name: "A", Field: "otpGenerator"}, {Name: "A", Field: "codeDisplay"}, {Name: "line 3", Line: 3, Field: "link"}} {
+			name, reason := b.unsupported("field.", n)
+			if reason == "" || strings.Contains(reason, "field.") || (n.Line == 3) != (name == b.F("import.line", args{"n": 3})) {
+				t.Errorf("%s: %+v reads %q, %q", language, n, name, reason)
+			}
+		}
+	}
+}
+
 func TestRefusedLinkIsExplained(t *testing.T) {
 	core := populated(t)
 	core.inputErr = app.ErrUnreadable
@@ -239,7 +268,7 @@ func TestSealedFileIsOpenedWithItsPassphrase(t *testing.T) {
 func TestAnErrorAtStartNeverBeginsAnew(t *testing.T) {
 	boot := &fakeBoot{core: populated(t), err: errFake}
 	b := newBenchOver(t, boot, options{language: "en", phone: true})
-	if b.UI.core != nil || !shows(b, errFake.Error()) {
+	if b.UI.core != nil || !shows(b, b.F("error.other", args{"error": errFake.Error()})) {
 		t.Fatal("the error is not on the screen")
 	}
 	boot.err = nil
@@ -367,15 +396,27 @@ func TestManualEntryMakesAStrictLink(t *testing.T) {
 
 func TestImportPlan(t *testing.T) {
 	here := transfer.Entry{Key: otp.NewTOTP("A", "a"), Note: "mine"}
-	entries := []transfer.Entry{{Key: otp.NewTOTP("New", "n")}, {Key: otp.NewTOTP("A", "a"), Groups: []string{"g"}}, {Key: otp.NewTOTP("New", "n")}}
-	matches := []transfer.Match{{}, {Kind: transfer.SameSecret}, {Kind: transfer.SameSecret, InFile: true}}
-	for choice, want := range map[string]int{duplicatesSkip: 1, duplicatesMerge: 2, duplicatesReplace: 2} {
-		got := plan(entries, matches, []transfer.Entry{here}, []string{"id"}, choice)
+	push := transfer.Entry{Key: otp.NewTOTP("Contoso", "alex")}
+	entries := []transfer.Entry{
+		{Key: otp.NewTOTP("New", "n")}, {Key: otp.NewTOTP("A", "a"), Groups: []string{"g"}}, {Key: otp.NewTOTP("New", "n")},
+		{Key: otp.NewTOTP("New", "n")}, {Key: otp.NewTOTP("Gone", "g"), Trashed: true}, {Key: push.Key},
+	}
+	matches := []transfer.Match{
+		{}, {Kind: transfer.SameSecret}, {Kind: transfer.SameSecret, InFile: true},
+		{Kind: transfer.SameName, InFile: true}, // another account of the same name
+		{}, {Kind: transfer.SameSecret, Index: 1},
+	}
+	accounts := []app.Account{{ID: "id"}, {ID: "push", Push: &app.PushInfo{}}}
+	for choice, want := range map[string]int{duplicatesSkip: 2, duplicatesMerge: 3, duplicatesReplace: 3} {
+		got := plan(entries, matches, []transfer.Entry{here, push}, accounts, choice)
 		if len(got) != want {
-			t.Errorf("%s: %d additions, want %d", choice, len(got), want)
+			t.Fatalf("%s: %d additions, want %d", choice, len(got), want)
 		}
-		if want == 2 && got[1].Replace != "id" {
+		if want == 3 && got[1].Replace != "id" {
 			t.Errorf("%s: replaces %q", choice, got[1].Replace)
+		}
+		if last := got[want-1]; last.Key != entries[3].Key || last.Replace != "" {
+			t.Errorf("%s: the second of one name became %+v", choice, last)
 		}
 		if choice == duplicatesMerge && got[1].Details.Note != "mine" {
 			t.Error("merging lost the note")
@@ -390,7 +431,7 @@ func TestExplainHasWordsForEveryReason(t *testing.T) {
 			t.Errorf("%v reads %q", r.err, got)
 		}
 	}
-	if got := b.explain(errFake); got != errFake.Error() {
+	if got := b.explain(errFake); got == errFake.Error() || !strings.Contains(got, errFake.Error()) {
 		t.Errorf("another error reads %q", got)
 	}
 }

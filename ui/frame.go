@@ -223,6 +223,7 @@ func (u *UI) showsTime() bool {
 // tick draws what the clock changed.
 func (u *UI) tick() {
 	if u.prompt != nil {
+		u.prompt.recount()
 		u.prompt.tick()
 	}
 	if u.hidden {

@@ -30,10 +30,7 @@ func (u *UI) lockScreen() fyne.CanvasObject {
 				return // the core's event opens the screens
 			}
 			pin.Entry.SetText("")
-			u.lockError = u.explain(err)
-			if left := u.core.LockState().TriesLeft; errors.Is(err, app.ErrWrongPIN) && left > 0 {
-				u.lockError += " " + u.p.N("lock.tries", left, nil)
-			}
+			u.lockError = u.wrongPIN(err)
 			u.rebuild()
 		})
 	}
@@ -50,19 +47,42 @@ func (u *UI) lockScreen() fyne.CanvasObject {
 		kit.NewText(u.style, kit.Look{Points: design.Heading, Bold: true, Colour: u.style.Ink, Align: fyne.TextAlignCenter}, u.T("lock.title")),
 		kit.NewText(u.style, kit.Look{Points: design.Body, Colour: u.style.Muted, Align: fyne.TextAlignCenter}, u.T("lock.text")),
 	}
-	wait := state.Until.Sub(u.cfg.Now())
-	switch {
+	if state.Silent {
+		content = append(content, u.note("warn", "shield-alert", u.T("lock.silent")))
+	}
+	switch waits := u.lockWaits(); {
 	case state.TriesLeft <= 0:
-		content = append(content, u.note("danger", "lock", u.T("error.locked_out")),
-			kit.NewButton(u.style, kit.Danger, u.T("lock.erase"), "trash", u.confirmErase))
-	case wait > 0:
-		content = append(content, u.note("warn", "clock", u.p.N("lock.wait", int(math.Ceil(wait.Seconds())), nil)))
+		content = append(content, waits, kit.NewButton(u.style, kit.Danger, u.T("lock.erase"), "trash", u.confirmErase))
+	case waits != nil:
+		content = append(content, waits)
 	default:
 		pin.SetError(u.lockError)
 		content = append(content, pin, open)
 		u.focusLater(pin.Entry)
 	}
 	return kit.NewPage(kit.NewMiddle(380, kit.NewColumn(design.S4, content...).Padded(design.S5)))
+}
+
+// wrongPIN says what is wrong with a PIN, and how many tries are left.
+func (u *UI) wrongPIN(err error) string {
+	text := u.explain(err)
+	if left := u.core.LockState().TriesLeft; errors.Is(err, app.ErrWrongPIN) && left > 0 {
+		text += " " + u.p.N("lock.tries", left, nil)
+	}
+	return text
+}
+
+// lockWaits says why no PIN can be tried now, or is nil.
+func (u *UI) lockWaits() fyne.CanvasObject {
+	state := u.core.LockState()
+	wait := state.Until.Sub(u.cfg.Now())
+	switch {
+	case state.TriesLeft <= 0:
+		return u.note("danger", "lock", u.T("error.locked_out"))
+	case wait > 0:
+		return u.note("warn", "clock", u.p.N("lock.wait", int(math.Ceil(wait.Seconds())), nil))
+	}
+	return nil
 }
 
 func (u *UI) lockNow() {

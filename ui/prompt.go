@@ -35,6 +35,9 @@ type promptView struct {
 	// shows the number again.
 	broker *brokerView
 	typed  string // what the field begins with
+	// locked is set where the app was locked when the view was built: it asks for
+	// the PIN before anything else.
+	locked bool
 }
 
 // syncPrompt shows what the inbox holds. The prompt on the screen stays until it
@@ -106,8 +109,12 @@ func (u *UI) restorePrompt() {
 // update shows a new state of the same prompt, and keeps what has been typed.
 func (v *promptView) update(p app.Prompt, waiting int) {
 	v.prompt = p
-	if p.State == v.built && waiting == v.waiting {
+	locked := v.u.core.LockState().Locked
+	if p.State == v.built && waiting == v.waiting && locked == v.locked {
 		return
+	}
+	if locked != v.locked {
+		v.err = ""
 	}
 	if p.State == app.PromptClosed && v.built != app.PromptClosed && p.Result.State == stateApproved {
 		v.closesAt = v.u.cfg.Now().Add(design.OutcomeTime)
@@ -128,6 +135,7 @@ func (v *promptView) build() {
 		u.win.Canvas().Overlays().Remove(v.sheet)
 	}
 	v.built, v.number, v.pin, v.approve = v.prompt.State, nil, nil, nil
+	v.locked = u.core.LockState().Locked
 	var body kit.Flowing
 	if v.prompt.State == app.PromptClosed {
 		body = v.outcome()
@@ -172,9 +180,13 @@ func (v *promptView) question(typed string) kit.Flowing {
 		objects = append(objects, kit.NewRow(0, -1, kit.NewBadge(u.style, "shield", u.p.N("prompt.waiting", v.waiting, nil), u.style.AccentSoft, u.style.Accent)))
 	}
 	objects = append(objects, v.facts()...)
-	if p.Refusal != nil {
+	switch {
+	case p.Refusal != nil:
 		objects = append(objects, u.note("danger", "warning", u.explain(p.Refusal)))
-	} else {
+	case v.unlocks():
+		v.typed = typed // for after the PIN
+		objects = append(objects, v.lockInputs()...)
+	default:
 		objects = append(objects, v.inputs(typed, sending)...)
 	}
 	objects = append(objects, v.buttons(sending)...)
@@ -208,6 +220,37 @@ func (v *promptView) facts() []fyne.CanvasObject {
 		objects = append(objects, u.note("warn", "place", u.T("prompt.new_location")))
 	}
 	return objects
+}
+
+// unlocks tells whether the PIN is asked for before the number: the app is locked,
+// and an approval needs it open. To refuse needs no PIN.
+func (v *promptView) unlocks() bool { return v.locked && v.prompt.State == app.PromptOpen }
+
+// lockInputs ask for the app's PIN.
+func (v *promptView) lockInputs() []fyne.CanvasObject {
+	u := v.u
+	if waits := u.lockWaits(); waits != nil {
+		return []fyne.CanvasObject{waits}
+	}
+	v.pin = kit.NewField(u.style, u.T("lock.pin"), "", true)
+	v.pin.Entry.OnSubmitted = func(string) { v.submit() }
+	v.pin.Entry.OnChanged = func(string) { v.ready() }
+	v.pin.SetError(v.err)
+	return []fyne.CanvasObject{u.note("info", "lock", u.T("prompt.locked")), v.pin}
+}
+
+// unlock opens the app with the PIN typed here. The core's event brings the
+// number in its place.
+func (v *promptView) unlock() {
+	u, pin := v.u, v.pin.Entry.Text
+	v.approve.Disable()
+	u.task(func(ctx context.Context) error { return u.core.Unlock(ctx, pin) }, func(err error) {
+		if err == nil || u.prompt != v {
+			return
+		}
+		v.err = u.wrongPIN(err)
+		v.build()
+	})
 }
 
 func (v *promptView) inputs(typed string, sending bool) []fyne.CanvasObject {
@@ -246,13 +289,15 @@ func (v *promptView) inputs(typed string, sending bool) []fyne.CanvasObject {
 func (v *promptView) buttons(sending bool) []fyne.CanvasObject {
 	u, p := v.u, v.prompt
 	var objects []fyne.CanvasObject
-	if p.Refusal == nil {
+	if p.Refusal == nil && (!v.unlocks() || v.pin != nil) {
 		key := "prompt.approve"
-		if p.Enrolling {
-			key = "prompt.enrol.approve"
-		}
-		if sending {
+		switch {
+		case v.unlocks():
+			key = "lock.open"
+		case sending:
 			key = "prompt.sending"
+		case p.Enrolling:
+			key = "prompt.enrol.approve"
 		}
 		v.approve = kit.NewButton(u.style, kit.Primary, u.T(key), "", v.submit)
 		objects = append(objects, v.approve)
@@ -293,6 +338,12 @@ func (v *promptView) ready() {
 // submit approves with what has been typed.
 func (v *promptView) submit() {
 	if v.prompt.State != app.PromptOpen || (v.number != nil && !v.number.Complete()) {
+		return
+	}
+	if v.unlocks() {
+		if v.pin != nil && v.pin.Entry.Text != "" {
+			v.unlock()
+		}
 		return
 	}
 	d := app.Approve("")
@@ -356,6 +407,13 @@ func (v *promptView) dismiss() {
 	id := v.prompt.ID
 	core := v.u.core
 	v.u.task(func(context.Context) error { core.Dismiss(id); return nil }, func(error) { v.u.syncPrompt() })
+}
+
+// recount shows how much is left of the wait after wrong tries, and its end.
+func (v *promptView) recount() {
+	if v.unlocks() && v.pin == nil && v.prompt.Refusal == nil {
+		v.build()
+	}
 }
 
 // tick draws the countdown, and takes an approval away after a moment.

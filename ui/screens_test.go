@@ -42,8 +42,24 @@ func screens() map[string]func(*bench) {
 		"menu":    func(b *bench) { b.openMenu(b.core.accounts[0]) },
 		"toast":   func(b *bench) { b.copyCode(b.core.accounts[0]) },
 		"details": func(b *bench) { b.openDetails("contoso") },
-		"edit":    func(b *bench) { b.openEdit("contoso") },
-		"trash":   func(b *bench) { b.core.trash = b.core.accounts[1:3]; b.push(b.trashPage) },
+		"devices": func(b *bench) { b.listed(); b.openDevices("contoso") },
+		"devices-offline": func(b *bench) {
+			b.listed()
+			b.core.now = b.core.now.Add(26 * time.Hour)
+			b.core.accounts[0].Push.Connected = false
+			b.openDevices("contoso")
+		},
+		"devices-unknown": func(b *bench) { b.openDevices("push") },
+		"keys":            func(b *bench) { b.openDetails("contoso"); b.askChangeKeys(b.core.accounts[0]) },
+		"details-keys": func(b *bench) {
+			b.listed()
+			b.core.accounts[0].Push.ChangingKeys = true
+			b.openDetails("push")
+			b.back()
+			b.openDetails("contoso")
+		},
+		"edit":  func(b *bench) { b.openEdit("contoso") },
+		"trash": func(b *bench) { b.core.trash = b.core.accounts[1:3]; b.push(b.trashPage) },
 		"purge": func(b *bench) {
 			b.core.trash = b.core.accounts[1:3]
 			b.push(b.trashPage)
@@ -75,6 +91,12 @@ func screens() map[string]func(*bench) {
 		"activity":       func(b *bench) { b.goTo(sectionActivity) },
 		"settings":       func(b *bench) { b.goTo(sectionSettings) },
 		"lock":           func(b *bench) { b.core.lock = app.LockState{Set: true, TriesLeft: 10}; b.core.Lock() },
+		"lock-silent":    func(b *bench) { b.core.lock = app.LockState{Set: true, TriesLeft: 10, Silent: true}; b.core.Lock() },
+		"prompt-locked": func(b *bench) {
+			b.core.lock = app.LockState{Set: true, TriesLeft: 10}
+			b.core.Lock()
+			b.core.show(prompt("p1"), 0)
+		},
 		"lock-wait": func(b *bench) {
 			b.core.lock = app.LockState{Set: true, TriesLeft: 5, Until: b.core.now.Add(30 * time.Second)}
 			b.core.Lock()
@@ -107,7 +129,7 @@ func screens() map[string]func(*bench) {
 		"import": func(b *bench) { b.previewImport(foreign(b)) },
 		"export-codes": func(b *bench) { // an export's own links differ from time to time
 			link := "otpauth-migration://offline?data=" + strings.Repeat("CiEKFEhlbGxvIQ", 30)
-			b.showCodes([]string{link, link}, []transfer.Unsupported{{Name: "Sparbanken (Alex Åkesson)", Reason: "a period of 60 seconds"}})
+			b.showCodes([]string{link, link}, []transfer.Unsupported{{Name: "Sparbanken (Alex Åkesson)", Field: "period"}})
 		},
 		"no-keyring": func(b *bench) { b.UI.core = nil; b.show(b.noKeyringScreen) },
 		"sealed-new": func(b *bench) { b.UI.core = nil; b.show(b.sealedScreen(true)) },
@@ -125,6 +147,15 @@ func (b *bench) backedUp() {
 	}
 }
 
+// listed gives the fake a list of devices.
+func (b *bench) listed() {
+	b.core.devices = map[string]app.DeviceList{"contoso": {At: noon.Add(-time.Minute), Devices: []app.ListedDevice{
+		{Name: "Alex's laptop", Platform: "linux", FormFactor: "desktop", EnrolledAt: noon.Add(-50 * time.Hour), SeenAt: noon.Add(-time.Minute), This: true},
+		{Name: "Alex's phone", Platform: "ios", FormFactor: "phone", EnrolledAt: noon.Add(-2000 * time.Hour), SeenAt: noon.Add(-26 * time.Hour)},
+		{Name: "Surfplattan hemma", Platform: "android", FormFactor: "tablet", EnrolledAt: noon.Add(-3000 * time.Hour)},
+	}}}
+}
+
 // foreign is an import with a new account, one that is here, and one that cannot
 // be used.
 func foreign(b *bench) transfer.Result {
@@ -134,7 +165,7 @@ func foreign(b *bench) transfer.Result {
 	fresh.Secret = otp.Secret("another secret, twenty")
 	return transfer.Result{
 		Format: transfer.FormatAegis, Entries: []transfer.Entry{{Key: fresh, Groups: []string{"Arbete"}}, {Key: known}},
-		Unsupported: []transfer.Unsupported{{Name: "Old VPN (zoe)", Reason: "algorithm MD5 is not supported"}},
+		Unsupported: []transfer.Unsupported{{Name: "Old VPN (zoe)", Field: "algorithm"}},
 	}
 }
 

@@ -110,8 +110,8 @@ func (u *UI) simulatedNote() fyne.CanvasObject {
 	return kit.NewCard(u.style, text).Padded(design.S2).Radius(design.RadiusS).On(u.style.AmberSoft, color.NRGBA{})
 }
 
-// framed is a page with a title and a way back, whose content scrolls.
-func (u *UI) framed(title string, content ...fyne.CanvasObject) fyne.CanvasObject {
+// pageHead is the title of a page, with a way back.
+func (u *UI) pageHead(title string) fyne.CanvasObject {
 	look, inset := kit.Look{Points: design.Heading, Bold: true, Colour: u.style.Ink}, float32(design.S4)
 	var bar []fyne.CanvasObject
 	if len(u.pages) > 0 {
@@ -120,10 +120,14 @@ func (u *UI) framed(title string, content ...fyne.CanvasObject) fyne.CanvasObjec
 	}
 	stretch := len(bar)
 	bar = append(bar, kit.NewLine(u.style, look, title))
-	head := kit.NewNarrow(design.ReadingWidth+2*design.S4, kit.NewMargin(inset, design.S3, kit.NewRow(design.S2, stretch, bar...)))
+	return kit.NewNarrow(design.ReadingWidth+2*design.S4, kit.NewMargin(inset, design.S3, kit.NewRow(design.S2, stretch, bar...)))
+}
+
+// framed is a page with a title and a way back, whose content scrolls.
+func (u *UI) framed(title string, content ...fyne.CanvasObject) fyne.CanvasObject {
 	column := kit.NewColumn(design.S4, content...).Padded(design.S4)
 	u.scroll.page = kit.NewPage(kit.NewNarrow(design.ReadingWidth+2*design.S4, column))
-	return kit.NewDock(head, nil, nil, u.scroll.page)
+	return kit.NewDock(u.pageHead(title), nil, nil, u.scroll.page)
 }
 
 // note is a card that tells something: kind is info, warn or danger.

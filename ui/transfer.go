@@ -179,7 +179,7 @@ func (u *UI) askImportPassword(src importSource, asked transfer.Challenge) {
 		password.Entry.OnSubmitted = func(string) { submit() }
 		u.focusLater(password.Entry)
 		content := []fyne.CanvasObject{
-			u.muted(u.F("import.encrypted", args{"file": src.name, "format": string(asked.Format)})),
+			u.muted(u.F("import.encrypted", args{"file": src.name, "format": u.formatName(asked.Format)})),
 			kit.NewCard(u.style, password), kit.NewButton(u.style, kit.Primary, u.T("action.continue"), "", submit),
 		}
 		if asked.Memory >= muchMemory {
@@ -190,7 +190,7 @@ func (u *UI) askImportPassword(src importSource, asked transfer.Challenge) {
 }
 
 // entries are the accounts that are there, with their secrets, to compare with.
-func (u *UI) entries() (entries []transfer.Entry, ids []string, err error) {
+func (u *UI) entries() (entries []transfer.Entry, here []app.Account, err error) {
 	for _, a := range u.core.List(app.Filter{}) {
 		if a.Code == nil {
 			continue // push keys never leave
@@ -200,14 +200,14 @@ func (u *UI) entries() (entries []transfer.Entry, ids []string, err error) {
 			return nil, nil, fmt.Errorf("%s: %w", title(a), err)
 		}
 		entries = append(entries, transfer.Entry{Key: key, Groups: a.Groups, Note: a.Note, Icon: a.Icon, Pinned: a.Pinned})
-		ids = append(ids, a.ID)
+		here = append(here, a)
 	}
-	return entries, ids, nil
+	return entries, here, nil
 }
 
 // previewImport shows what would be imported, before anything is.
 func (u *UI) previewImport(result transfer.Result) {
-	existing, ids, err := u.entries()
+	existing, here, err := u.entries()
 	if err != nil {
 		u.fail("import.failed", err)
 		return
@@ -215,75 +215,25 @@ func (u *UI) previewImport(result transfer.Result) {
 	matches := transfer.FindDuplicates(result.Entries, existing)
 	choice := duplicatesSkip
 	u.pushSecret(func() fyne.CanvasObject {
-		var rows []fyne.CanvasObject
-		known := 0
-		for i, e := range result.Entries {
-			name, detail := e.Key.Issuer, e.Key.Name
-			if name == "" {
-				name, detail = e.Key.Name, ""
-			}
-			icon := "key"
-			if matches[i].Kind != transfer.NoMatch {
-				icon = "copy"
-				known++
-				detail = detail + " · " + u.T("import.duplicate")
-			}
-			rows = append(rows, u.item(icon, name, detail, nil))
-		}
-		for _, n := range result.Unsupported {
-			rows = append(rows, u.item("warning", n.Name, n.Reason, nil))
-		}
-		content := []fyne.CanvasObject{u.body(u.p.N("import.preview", len(result.Entries), args{"format": string(result.Format)}))}
+		rows, known := u.previewRows(result.Entries, matches, result.Unsupported)
+		head := []fyne.CanvasObject{u.body(u.p.N("import.preview", len(result.Entries), args{"format": u.formatName(result.Format)}))}
 		if known > 0 {
-			content = append(content, kit.NewCard(u.style, kit.NewColumn(design.S2, u.body(u.p.N("import.duplicates", known, nil)),
+			head = append(head, kit.NewCard(u.style, kit.NewColumn(design.S2, u.body(u.p.N("import.duplicates", known, nil)),
 				kit.NewChoice(u.style, u.options("import.duplicates.", duplicatesSkip, duplicatesMerge, duplicatesReplace), choice, func(v string) {
 					choice = v
 					u.rebuild()
 				}))))
 		}
 		if len(result.Unsupported) > 0 {
-			content = append(content, u.note("warn", "warning", u.p.N("import.unsupported", len(result.Unsupported), nil)))
+			head = append(head, u.note("warn", "warning", u.p.N("import.unsupported", len(result.Unsupported), nil)))
 		}
-		additions := plan(result.Entries, matches, existing, ids, choice)
+		additions := plan(result.Entries, matches, existing, here, choice)
 		add := kit.NewButton(u.style, kit.Primary, u.p.N("add.confirm", len(additions), nil), "import", func() { u.add(additions) })
 		if len(additions) == 0 {
 			add.Disable()
 		}
-		return u.framed(u.T("import.title"), append(content, add, u.group(rows...))...)
+		return u.preview(u.T("import.title"), append(head, add), rows)
 	})
-}
-
-// plan says what to add, by what is to become of duplicates. A copy within the
-// file is left out always.
-func plan(entries []transfer.Entry, matches []transfer.Match, existing []transfer.Entry, ids []string, choice string) []app.Addition {
-	var additions []app.Addition
-	for i, e := range entries {
-		m := matches[i]
-		addition := app.Addition{Key: e.Key, Details: app.Details{Issuer: e.Key.Issuer, Name: e.Key.Name, Note: e.Note, Groups: e.Groups, Icon: knownKind(e.Icon), Pinned: e.Pinned}}
-		switch {
-		case m.Kind == transfer.NoMatch:
-		case m.InFile || choice == duplicatesSkip:
-			continue
-		case choice == duplicatesMerge:
-			merged := transfer.Merge(existing[m.Index], e)
-			addition.Key, addition.Replace = merged.Key, ids[m.Index]
-			addition.Details = app.Details{Issuer: merged.Key.Issuer, Name: merged.Key.Name, Note: merged.Note, Groups: merged.Groups, Icon: iconAfter(existing[m.Index], merged), Pinned: merged.Pinned}
-		default:
-			addition.Replace = ids[m.Index]
-			addition.Details.Icon = iconAfter(existing[m.Index], e)
-		}
-		additions = append(additions, addition)
-	}
-	return additions
-}
-
-// iconAfter is the icon of an account that takes over another's: its own picture
-// stays, because no export has one.
-func iconAfter(here, imported transfer.Entry) string {
-	if kind := knownKind(imported.Icon); kind != "" && here.Icon == "" {
-		return kind
-	}
-	return here.Icon
 }
 
 // openExport offers the ways out. Push keys never leave: a new phone enrols.
@@ -315,15 +265,30 @@ func (u *UI) exportPage() fyne.CanvasObject {
 			})
 		})
 	}
-	return u.framed(u.T("export.title"),
-		u.note("info", "shield", u.T("export.push")),
+	content := []fyne.CanvasObject{u.note("info", "shield", u.T("export.push"))}
+	if again := u.toEnrolAgain(); len(again) > 0 {
+		content = append(content, u.label(u.T("export.push.list")), u.group(again...))
+	}
+	return u.framed(u.T("export.title"), append(content,
 		u.label(u.T("export.encrypted")),
 		kit.NewCard(u.style, kit.NewColumn(design.S4, first, again, kit.NewButton(u.style, kit.Primary, u.T("export.encrypted.save"), "export", submit))),
 		u.label(u.T("export.other")),
 		u.group(plain("copy", "export.aegis", "countersign-aegis.json", transfer.MarshalAegis), plain("link", "export.links", "countersign-links.txt", transfer.MarshalURIs),
 			u.item("qr", u.T("export.google"), u.T("export.google.hint"), func() {
 				u.ask("warning", u.T("export.google.title"), u.T("export.google.text"), u.T("export.google.yes"), u.exportCodes)
-			})))
+			})))...)
+}
+
+// toEnrolAgain lists the sign-in accounts: what a new phone has to enrol, and this
+// one can approve.
+func (u *UI) toEnrolAgain() []fyne.CanvasObject {
+	var rows []fyne.CanvasObject
+	for _, a := range u.core.List(app.Filter{}) {
+		if a.Push != nil && !a.Push.Revoked {
+			rows = append(rows, u.item("building", a.Push.Organisation, a.Push.User, func() { u.openDevices(a.ID) }))
+		}
+	}
+	return rows
 }
 
 // export writes all accounts to a file that the user names. The content is ready

@@ -3,7 +3,6 @@ package transfer
 import (
 	"encoding/base64"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -47,10 +46,10 @@ func MigrationURIs(entries []Entry) (links []string, left []Unsupported, err err
 		}
 		account, err := migrationMessage(e.Key)
 		if err == nil && migrationLength(len(account)) > MaxMigrationURI {
-			err = errors.New("its names are too long for one QR code")
+			err = &otp.FieldError{Field: "name", Reason: "is too long for one QR code, with the issuer"}
 		}
 		if err != nil {
-			left = append(left, Unsupported{Name: title(e.Key.Issuer, e.Key.Name), Reason: err.Error()})
+			left = append(left, unsupported(title(e.Key.Issuer, e.Key.Name), err))
 			continue
 		}
 		if last := len(groups) - 1; last >= 0 && migrationLength(len(groups[last])+len(account)) <= MaxMigrationURI {
@@ -124,9 +123,9 @@ func migrationNumbers(k otp.Key) (kind, algorithm, digits uint64, err error) {
 	case k.Type == otp.TOTP && k.Period == 30:
 		kind = migrationTOTP
 	case k.Type == otp.TOTP:
-		return 0, 0, 0, fmt.Errorf("Google Authenticator knows periods of 30 seconds only, not %d", k.Period) //nolint:staticcheck // a name begins the sentence
+		return 0, 0, 0, &otp.FieldError{Field: "period", Reason: fmt.Sprintf("Google Authenticator knows 30 seconds only, not %d", k.Period)}
 	default:
-		return 0, 0, 0, fmt.Errorf("Google Authenticator does not know the type %s", k.Type) //nolint:staticcheck // a name begins the sentence
+		return 0, 0, 0, &otp.FieldError{Field: "type", Reason: fmt.Sprintf("Google Authenticator does not know %s", k.Type)}
 	}
 	switch k.Algorithm {
 	case otp.SHA256:
@@ -142,7 +141,7 @@ func migrationNumbers(k otp.Key) (kind, algorithm, digits uint64, err error) {
 	case 8:
 		digits = migrationEight
 	default:
-		return 0, 0, 0, fmt.Errorf("Google Authenticator knows six and eight digits only, not %d", k.Digits) //nolint:staticcheck // a name begins the sentence
+		return 0, 0, 0, &otp.FieldError{Field: "digits", Reason: fmt.Sprintf("Google Authenticator knows 6 and 8 only, not %d", k.Digits)}
 	}
 	return kind, algorithm, digits, nil
 }

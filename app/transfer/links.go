@@ -81,7 +81,11 @@ func addPart(exports []*Batch, link string) ([]*Batch, error) {
 func readLink(r *run, line string, number int) error {
 	key, err := otp.ParseURI(line)
 	if err != nil {
-		return r.leaveOut(fmt.Sprintf("line %d", number), err)
+		if err := r.leaveOut(fmt.Sprintf("line %d", number), err); err != nil {
+			return err
+		}
+		r.result.Unsupported[len(r.result.Unsupported)-1].Line = number
+		return nil
 	}
 	entry, err := enteEntry(line)
 	if err != nil {

@@ -69,7 +69,9 @@ type Entry struct {
 // Unsupported is an entry of the file that this app cannot compute codes for.
 type Unsupported struct {
 	Name   string // issuer and account, as far as known
+	Line   int    // of a list of links, where nothing else is known; 0 otherwise
 	Reason string // one line
+	Field  string // which field the reason is about, for those who have words of their own
 }
 
 // Result is a whole import.
@@ -219,8 +221,17 @@ func (r *run) leaveOut(name string, reason error) error {
 	if len(name) > otp.MaxTextBytes {
 		name = otp.CleanText(name[:otp.MaxTextBytes])
 	}
-	r.result.Unsupported = append(r.result.Unsupported, Unsupported{Name: name, Reason: reason.Error()})
+	r.result.Unsupported = append(r.result.Unsupported, unsupported(name, reason))
 	return nil
+}
+
+func unsupported(name string, reason error) Unsupported {
+	u := Unsupported{Name: name, Reason: reason.Error()}
+	var field *otp.FieldError
+	if errors.As(reason, &field) {
+		u.Field = field.Field
+	}
+	return u
 }
 
 // cleanGroups trims names and drops empty and repeated ones.

@@ -25,6 +25,8 @@ type Deck struct {
 	gap     float32
 	pad     float32
 	make    func() Cell
+	head    Flowing // scrolls with the items, above them; may be nil
+	top     float32 // where the items begin
 	scroll  *container.Scroll
 	field   *field
 	shown   map[int]Cell
@@ -56,7 +58,7 @@ func (r *fieldRenderer) Refresh()                     { r.place() }
 func (r *fieldRenderer) MinSize() fyne.Size {
 	d := r.deck
 	rows := (d.count + d.columns - 1) / d.columns
-	return fyne.NewSize(1, 2*d.pad+float32(rows)*(d.height+d.gap)-min(d.gap, float32(rows)*d.gap))
+	return fyne.NewSize(1, d.top+d.pad+float32(rows)*(d.height+d.gap)-min(d.gap, float32(rows)*d.gap))
 }
 
 // place puts a cell on every item in view, and takes back the others.
@@ -71,6 +73,10 @@ func (r *fieldRenderer) place() {
 		}
 	}
 	r.objects = r.objects[:0]
+	if d.head != nil {
+		d.head.Resize(fyne.NewSize(d.Size().Width, d.top-d.pad))
+		r.objects = append(r.objects, d.head)
+	}
 	width := (d.Size().Width - 2*d.pad - d.gap*float32(d.columns-1)) / float32(d.columns)
 	for i := first; i <= last; i++ {
 		c, ok := d.shown[i]
@@ -96,7 +102,7 @@ func (r *fieldRenderer) place() {
 func (r *fieldRenderer) put(i int, c Cell, width float32, by fyne.Position) {
 	d := r.deck
 	row, column := i/d.columns, i%d.columns
-	c.Move(fyne.NewPos(d.pad+float32(column)*(width+d.gap), d.pad+float32(row)*(d.height+d.gap)).Add(by))
+	c.Move(fyne.NewPos(d.pad+float32(column)*(width+d.gap), d.top+float32(row)*(d.height+d.gap)).Add(by))
 	c.Resize(fyne.NewSize(width, d.height))
 	r.objects = append(r.objects, c)
 }
@@ -104,12 +110,19 @@ func (r *fieldRenderer) put(i int, c Cell, width float32, by fyne.Position) {
 // NewDeck makes a deck of cells of that height, in columns of at least that
 // width.
 func NewDeck(height, least, gap, pad float32, make func() Cell) *Deck {
-	d := &Deck{height: height, least: least, gap: gap, pad: pad, make: make, shown: map[int]Cell{}, columns: 1, lifted: -1}
+	d := &Deck{height: height, least: least, gap: gap, pad: pad, top: pad, make: make, shown: map[int]Cell{}, columns: 1, lifted: -1}
 	d.field = &field{deck: d}
 	d.field.ExtendBaseWidget(d.field)
 	d.scroll = container.NewVScroll(d.field)
 	d.scroll.OnScrolled = func(fyne.Position) { d.field.Refresh() }
 	d.ExtendBaseWidget(d)
+	return d
+}
+
+// Headed puts an object over the items, which scrolls with them, and returns the
+// deck.
+func (d *Deck) Headed(head Flowing) *Deck {
+	d.head = head
 	return d
 }
 
@@ -146,7 +159,7 @@ func (d *Deck) Cell(index int) (Cell, bool) {
 func (d *Deck) Lift(index int, by fyne.Position) {
 	const step = 14
 	d.lifted, d.by = index, by
-	top := d.pad + float32(index/d.columns)*(d.height+d.gap) + by.Y - d.scroll.Offset.Y
+	top := d.top + float32(index/d.columns)*(d.height+d.gap) + by.Y - d.scroll.Offset.Y
 	before := d.scroll.Offset.Y
 	switch {
 	case top < 0:
@@ -183,14 +196,18 @@ func (d *Deck) inView() (first, last int) {
 	if d.count == 0 {
 		return 0, -1
 	}
-	top := d.scroll.Offset.Y - d.pad
+	top := d.scroll.Offset.Y - d.top
 	step := d.height + d.gap
 	row := max(int(top/step), 0)
-	rows := int(d.Size().Height/step) + 2
+	rows := int((d.Size().Height+min(top, 0))/step) + 2 // less what the head takes of the view
 	return min(row*d.columns, d.count-1), min((row+rows)*d.columns-1, d.count-1)
 }
 
 func (d *Deck) relay() {
+	d.top = d.pad
+	if d.head != nil {
+		d.top += HeightFor(d.head, d.Size().Width)
+	}
 	d.columns = max(int((d.Size().Width-2*d.pad+d.gap)/(d.least+d.gap)), 1)
 	d.scroll.Resize(d.Size())
 	d.scroll.Refresh()
@@ -203,9 +220,9 @@ func (d *Deck) FocusItem(index int) {
 		return
 	}
 	step := d.height + d.gap
-	top := d.pad + float32(index/d.columns)*step
+	top := d.top + float32(index/d.columns)*step
 	if top < d.scroll.Offset.Y {
-		d.scroll.ScrollToOffset(fyne.NewPos(0, max(top-d.pad, 0)))
+		d.scroll.ScrollToOffset(fyne.NewPos(0, max(top-d.top, 0)))
 	} else if bottom := top + d.height + d.pad; bottom > d.scroll.Offset.Y+d.Size().Height {
 		d.scroll.ScrollToOffset(fyne.NewPos(0, bottom-d.Size().Height))
 	}
