@@ -26,7 +26,7 @@ type codesState struct {
 	query, group string
 	accounts     []app.Account
 	deck         *kit.Deck
-	search       *kit.Entry
+	search       *kit.Search
 	refresh      func()               // of the page that shows one account's code
 	revealed     map[string]time.Time // until when a hidden code is shown
 }
@@ -89,9 +89,7 @@ func (u *UI) groupChips(groups []string) fyne.CanvasObject {
 }
 
 func (u *UI) searchEntry() fyne.CanvasObject {
-	e := kit.NewEntry(u.style, u.T("codes.search"), false)
-	e.SetPlaceHolder(kit.Plain(u.T("codes.search")))
-	e.SetText(u.codes.query)
+	e := kit.NewSearch(u.style, u.T("codes.search"), u.codes.query)
 	e.OnChanged = func(q string) {
 		if q == u.codes.query {
 			return
@@ -113,10 +111,7 @@ func (u *UI) searchFor(text string) {
 	if u.codes.search == nil || len(u.codes.accounts) == 0 {
 		return
 	}
-	u.win.Canvas().Focus(u.codes.search)
-	u.codes.search.SetText(u.codes.query + text)
-	u.codes.search.CursorColumn = len([]rune(u.codes.search.Text))
-	u.codes.search.Refresh()
+	u.codes.search.Type(u.codes.query + text)
 }
 
 func (u *UI) loadCodes() {

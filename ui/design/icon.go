@@ -23,7 +23,7 @@ func Icon(name string, c color.NRGBA) fyne.Resource {
 }
 
 // WindowIcon is the app's own icon for the system to show.
-func WindowIcon() fyne.Resource { return fyne.NewStaticResource("countersign.png", icons.App()) }
+func WindowIcon() fyne.Resource { return fyne.NewStaticResource("Countersign.png", icons.App()) }
 
 // AppIcon is the app's own icon, in its own colours.
 func AppIcon() fyne.Resource {
