@@ -7,8 +7,9 @@ const (
 	cacheValue   = 4 << 10
 )
 
-// cache holds records as they are in the database, in the writer's transaction:
-// a sign-in reads the same few, and most of them again when it settles. It has
+// cache holds records as they are in the database, in the writer's transaction,
+// nil for one that there is not: a sign-in reads the same few, and most of them
+// again when it settles. It has
 // two generations: when the young is full it becomes the old, and what nobody
 // has asked for since is forgotten. Any rollback, and any other process's
 // commit, empties it. The zero value, and one that is not kept, is empty.
@@ -35,18 +36,14 @@ func (c *cache) put(r record, value []byte) {
 		return
 	}
 	if len(value) > cacheValue {
-		c.remove(r)
+		delete(c.young, r)
+		delete(c.old, r)
 		return
 	}
 	if len(c.young) >= cacheRecords || c.young == nil {
 		c.young, c.old = make(map[record][]byte, cacheRecords), c.young
 	}
 	c.young[r] = value
-}
-
-func (c *cache) remove(r record) {
-	delete(c.young, r)
-	delete(c.old, r)
 }
 
 func (c *cache) empty() { c.young, c.old = nil, nil }

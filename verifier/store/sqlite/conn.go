@@ -157,6 +157,9 @@ func blob(v driver.Value) ([]byte, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: a value that is no blob", store.ErrCorrupt)
 	}
+	if b == nil {
+		b = []byte{} // there is a record, and it is empty
+	}
 	return b, nil
 }
 
@@ -218,22 +221,23 @@ func (t *tx) Get(bucket, key string) ([]byte, error) {
 		return bytes.Clone(t.changes[i].value), nil
 	}
 	if value, ok := t.conn.cache.get(record{bucket, key}); ok {
+		if value == nil {
+			return nil, store.ErrNotFound
+		}
 		return bytes.Clone(value), nil
 	}
 	var value []byte
-	found := false
 	err := query(t.conn.get, 1, func(row []driver.Value) (err error) {
-		found = true
 		value, err = blob(row[0])
 		return err
 	}, bucket, []byte(key))
 	if err != nil {
 		return nil, t.fail(err)
 	}
-	if !found {
+	t.conn.cache.put(record{bucket, key}, bytes.Clone(value))
+	if value == nil {
 		return nil, store.ErrNotFound
 	}
-	t.conn.cache.put(record{bucket, key}, bytes.Clone(value))
 	return value, nil
 }
 
@@ -294,7 +298,7 @@ func (t *tx) flush() error {
 
 func (c *conn) write(w change) error {
 	if w.deleted {
-		c.cache.remove(w.record)
+		c.cache.put(w.record, nil)
 		return execute(c.del, w.record.bucket, []byte(w.record.key))
 	}
 	c.cache.put(w.record, w.value)
