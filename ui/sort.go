@@ -5,24 +5,27 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/widget"
 
 	"countersign/app"
 	"countersign/ui/kit"
 )
 
-// grip is what a card is dragged by, to sort the list by hand. With a mouse it is
-// the whole card; on a touch screen, where dragging the card scrolls the list, it
-// is the round sign alone.
+// grip is what a card is dragged by, to sort the list by hand. On a desktop it is
+// the whole card; on a phone, where dragging the card scrolls the list, it is the
+// round sign alone. By keyboard, Alt and an arrow do the same.
 type grip struct {
 	widget.BaseWidget
-	cell *accountCell
-	by   fyne.Position
+	cell     *accountCell
+	dragging bool
+	start    fyne.Position // of the finger, on the grip
+	offset   float32       // of the list, then
 }
 
 // area is the grip's size on a card of that size.
 func (g *grip) area(card, sign fyne.Size) fyne.Size {
-	if fyne.CurrentDevice().IsMobile() {
+	if g.cell.u.phone || fyne.CurrentDevice().IsMobile() {
 		return sign
 	}
 	return card
@@ -34,11 +37,19 @@ func (g *grip) Dragged(e *fyne.DragEvent) {
 	if !u.sortable() {
 		return
 	}
-	before := u.codes.deck.Under()
-	g.by = g.by.AddXY(e.Dragged.DX, e.Dragged.DY)
-	u.codes.deck.Lift(g.cell.index, g.by)
-	for _, i := range []int{before, u.codes.deck.Under()} {
-		if c, ok := u.codes.deck.Cell(i); ok {
+	deck := u.codes.deck
+	if !g.dragging {
+		g.dragging, g.offset = true, deck.Offset()
+		g.start = e.Position.SubtractXY(e.Dragged.DX, e.Dragged.DY)
+	}
+	// By where the finger is, and not by the sum of its moves: after the finger has
+	// gone, a phone's driver goes on with moves that slow down, as for a list that
+	// was flung, and the card would fly past its place.
+	by := e.Position.Subtract(g.start).AddXY(0, deck.Offset()-g.offset)
+	before := deck.Under()
+	deck.Lift(g.cell.index, by)
+	for _, i := range []int{before, deck.Under()} {
+		if c, ok := deck.Cell(i); ok {
 			c.Refresh()
 		}
 	}
@@ -47,7 +58,7 @@ func (g *grip) Dragged(e *fyne.DragEvent) {
 // DragEnd implements fyne.Draggable.
 func (g *grip) DragEnd() {
 	u, from := g.cell.u, g.cell.index
-	g.by = fyne.Position{}
+	g.dragging = false
 	deck := u.codes.deck
 	if deck == nil || deck.Lifted() != from {
 		return // the list changed meanwhile
@@ -67,6 +78,17 @@ func (g *grip) over() bool {
 // CreateRenderer implements fyne.Widget.
 func (g *grip) CreateRenderer() fyne.WidgetRenderer {
 	return widget.NewSimpleRenderer(canvas.NewRectangle(color.Transparent))
+}
+
+// TypedShortcut moves the card by keyboard.
+func (c *accountCell) TypedShortcut(s fyne.Shortcut) {
+	keys, ok := s.(*desktop.CustomShortcut)
+	if !ok || keys.Modifier != fyne.KeyModifierAlt || !c.u.sortable() {
+		return
+	}
+	if to := c.u.codes.deck.Neighbour(c.index, keys.KeyName); to >= 0 {
+		c.u.place(c.index, to)
+	}
 }
 
 // sortable reports whether the list on the screen is the user's own order.

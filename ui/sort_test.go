@@ -8,10 +8,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/storage"
+	"fyne.io/fyne/v2/test"
 
 	"github.com/skip2/go-qrcode"
 
@@ -26,10 +30,24 @@ func (b *bench) drag(t *testing.T, from int, dx, dy float32) {
 	if !ok {
 		t.Fatalf("no card %d", from)
 	}
-	grip := cell.(*accountCell).grip
-	grip.Dragged(&fyne.DragEvent{Dragged: fyne.NewDelta(dx/2, dy/2)})
-	grip.Dragged(&fyne.DragEvent{Dragged: fyne.NewDelta(dx-dx/2, dy-dy/2)})
-	grip.DragEnd()
+	b.swipe(cell.(*accountCell).grip, dx, dy)
+}
+
+// swipe drags as a phone's driver does: two moves of the finger, each with where
+// it is, and after it has gone some that slow down and are nowhere else.
+func (b *bench) swipe(o fyne.Draggable, dx, dy float32) {
+	at := fyne.NewPos(20, 20)
+	move := func(by fyne.Delta) {
+		o.Dragged(&fyne.DragEvent{PointEvent: fyne.PointEvent{Position: at}, Dragged: by})
+	}
+	for range 2 {
+		at = at.AddXY(dx/2, dy/2)
+		move(fyne.NewDelta(dx/2, dy/2))
+	}
+	for by := fyne.NewDelta(dx/2, dy/2); by.DY > 2 || by.DY < -2; by.DX, by.DY = by.DX*0.92, by.DY*0.92 {
+		move(by)
+	}
+	o.DragEnd()
 }
 
 func TestDraggingSortsByHand(t *testing.T) {
@@ -62,10 +80,87 @@ func TestDraggingSortsByHand(t *testing.T) {
 	}
 }
 
+// On a phone a finger on the sign sorts, and one on the rest of the card scrolls;
+// with a mouse the whole card sorts.
+func TestWhereACardIsDragged(t *testing.T) {
+	row := float32(cellHeight + 12)
+	for name, c := range map[string]struct {
+		phone bool
+		x     float32 // on the card
+		moves bool
+	}{
+		"the sign, on a phone":          {true, 30, true},
+		"the code, on a phone":          {true, 200, false},
+		"the sign, on a desktop":        {false, 30, true},
+		"beside the code, on a desktop": {false, 200, true},
+	} {
+		b := newBench(t, populated(t), options{language: "en", phone: c.phone})
+		cell, _ := b.codes.deck.Cell(1)
+		at := fyne.CurrentApp().Driver().AbsolutePositionForObject(cell)
+		test.Drag(b.win.Canvas(), at.AddXY(c.x, 30), 2, row)
+		if moved := len(b.core.moved) == 1; moved != c.moves {
+			t.Errorf("%s: moved %q", name, b.core.moved)
+		}
+	}
+}
+
+// A card that is dragged to the edge scrolls the list, and stays under the finger.
+func TestADraggedCardScrollsTheList(t *testing.T) {
+	b := phone(t)
+	for i := range 40 {
+		b.core.accounts = append(b.core.accounts, account("more"+strconv.Itoa(i), "More", strconv.Itoa(i)))
+	}
+	b.core.emit(app.AccountsChanged)
+	cell, _ := b.codes.deck.Cell(1)
+	g := cell.(*accountCell).grip
+	height := b.codes.deck.Size().Height
+	for range 200 { // the finger trembles at the lower edge
+		g.Dragged(&fyne.DragEvent{PointEvent: fyne.PointEvent{Position: fyne.NewPos(20, height)}, Dragged: fyne.NewDelta(0, height-20)})
+	}
+	if b.codes.deck.Offset() < 1000 || b.codes.deck.Under() < 10 {
+		t.Errorf("scrolled %v, over %d", b.codes.deck.Offset(), b.codes.deck.Under())
+	}
+	over := b.core.accounts[b.codes.deck.Under()].ID
+	g.DragEnd()
+	if len(b.core.moved) != 1 || !strings.HasPrefix(b.core.moved[0], "github before ") || strings.HasSuffix(b.core.moved[0], " "+over) {
+		t.Errorf("moved %q, was over %s", b.core.moved, over)
+	}
+}
+
+func TestTheKeyboardSortsToo(t *testing.T) {
+	for name, c := range map[string]struct {
+		prepare func(*bench)
+		from    int
+		keys    desktop.CustomShortcut
+		want    []string
+	}{
+		"down":               {nil, 1, desktop.CustomShortcut{KeyName: fyne.KeyDown, Modifier: fyne.KeyModifierAlt}, []string{"github before steam"}},
+		"up":                 {nil, 3, desktop.CustomShortcut{KeyName: fyne.KeyUp, Modifier: fyne.KeyModifierAlt}, []string{"steam before bank"}},
+		"to the end":         {nil, 1, desktop.CustomShortcut{KeyName: fyne.KeyEnd, Modifier: fyne.KeyModifierAlt}, []string{"github before "}},
+		"past a pinned one":  {nil, 1, desktop.CustomShortcut{KeyName: fyne.KeyUp, Modifier: fyne.KeyModifierAlt}, nil},
+		"with another key":   {nil, 1, desktop.CustomShortcut{KeyName: fyne.KeyDown, Modifier: fyne.KeyModifierControl}, nil},
+		"in another's order": {func(b *bench) { b.core.settings.Order = app.OrderName }, 1, desktop.CustomShortcut{KeyName: fyne.KeyDown, Modifier: fyne.KeyModifierAlt}, nil},
+	} {
+		b := phone(t)
+		if c.prepare != nil {
+			c.prepare(b)
+		}
+		b.codes.deck.FocusItem(c.from)
+		focused, ok := b.win.Canvas().Focused().(fyne.Shortcutable)
+		if !ok {
+			t.Fatal("the card takes no keys")
+		}
+		focused.TypedShortcut(&c.keys)
+		if !slices.Equal(b.core.moved, c.want) {
+			t.Errorf("%s: moved %q, want %q", name, b.core.moved, c.want)
+		}
+	}
+}
+
 func TestAListThatChangesEndsTheDrag(t *testing.T) {
 	b := phone(t)
 	cell, _ := b.codes.deck.Cell(1)
-	cell.(*accountCell).grip.Dragged(&fyne.DragEvent{Dragged: fyne.NewDelta(0, 200)})
+	cell.(*accountCell).grip.Dragged(&fyne.DragEvent{PointEvent: fyne.PointEvent{Position: fyne.NewPos(0, 200)}, Dragged: fyne.NewDelta(0, 200)})
 	b.core.accounts = b.core.accounts[:3]
 	b.core.emit(app.AccountsChanged)
 	cell.(*accountCell).grip.DragEnd()

@@ -170,6 +170,9 @@ func (d *Deck) Lift(index int, by fyne.Position) {
 	d.field.Refresh()
 }
 
+// Offset is how far the deck is scrolled.
+func (d *Deck) Offset() float32 { return d.scroll.Offset.Y }
+
 // Lifted is the item that is being dragged, or -1.
 func (d *Deck) Lifted() int { return d.lifted }
 
