@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
@@ -71,28 +73,39 @@ func (d *duration) check() error {
 
 // readConfig reads the file; an empty path gives the defaults.
 func readConfig(path string) (config, error) {
-	var c config
 	if path == "" {
-		return c, nil
+		return config{}, nil
 	}
 	raw, err := os.ReadFile(path)
 	if err != nil {
-		return c, fmt.Errorf("reading the configuration: %w", err)
+		return config{}, fmt.Errorf("reading the configuration: %w", err)
 	}
-	if err := yaml.UnmarshalWithOptions(raw, &c, yaml.Strict()); err != nil {
-		line, _, _ := strings.Cut(yaml.FormatError(err, false, false), "\n") // the rest draws the place
-		return c, fmt.Errorf("configuration %s: %s", path, line)
-	}
-	if _, err := c.limits(); err != nil {
-		return c, fmt.Errorf("configuration %s: %w", path, err)
-	}
-	if err := c.overrides().Check(); err != nil {
-		return c, fmt.Errorf("configuration %s: policy: %w", path, err)
-	}
-	if err := c.RADIUS.Check(); err != nil {
-		return c, fmt.Errorf("configuration %s: %w", path, err)
+	c, err := parseConfig(raw)
+	if err != nil {
+		return c, usagef("configuration %s: %w", path, err)
 	}
 	return c, nil
+}
+
+// parseConfig reads one YAML document, strictly, and checks what it says.
+func parseConfig(raw []byte) (config, error) {
+	var c config
+	documents := yaml.NewDecoder(bytes.NewReader(raw), yaml.Strict())
+	if err := documents.Decode(&c); err != nil && !errors.Is(err, io.EOF) { // io.EOF: an empty file, all defaults
+		line, _, _ := strings.Cut(yaml.FormatError(err, false, false), "\n") // the rest draws the place
+		return c, errors.New(line)
+	}
+	// A second document would be settings that nobody reads.
+	if err := documents.Decode(new(any)); !errors.Is(err, io.EOF) {
+		return c, errors.New("holds more than one YAML document; leave out what follows the second ---")
+	}
+	if _, err := c.limits(); err != nil {
+		return c, err
+	}
+	if err := c.overrides().Check(); err != nil {
+		return c, fmt.Errorf("policy: %w", err)
+	}
+	return c, c.RADIUS.Check()
 }
 
 func (c config) limits() (challenge.Limits, error) {

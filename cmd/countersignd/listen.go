@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -39,7 +41,7 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 type listening struct {
 	net.Listener
 	url      *url.URL // public, without a path's trailing slash
-	pin      []byte   // SHA-256 of the certificate's SPKI, for a certificate that no authority signed
+	pin      []byte   // SHA-256 of the certificate's SPKI, for a certificate that no known authority signed
 	behind   bool
 	loopback bool
 }
@@ -67,12 +69,12 @@ func (e endpoint) open(ctx context.Context) (*listening, error) {
 		if certificate, err = tls.LoadX509KeyPair(e.TLSCert, e.TLSKey); err != nil {
 			return nil, fmt.Errorf("reading --tls-cert and --tls-key: %w", err)
 		}
-		l.pin = selfSignedPin(certificate)
+		l.pin = ownPin(certificate, time.Now())
 	}
 	if l.Listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", e.Listen); err != nil {
 		return nil, fmt.Errorf("listening on %s: %w", e.Listen, err)
 	}
-	if l.url, err = e.publicURL(l.Addr().String(), secure); err != nil {
+	if l.url, err = e.publicURL(l.Addr(), secure); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	if secure {
@@ -83,21 +85,37 @@ func (e endpoint) open(ctx context.Context) (*listening, error) {
 	return l, nil
 }
 
-func (e endpoint) publicURL(address string, secure bool) (*url.URL, error) {
-	text := e.PublicURL
-	if text == "" {
-		scheme := "http://"
-		if secure {
-			scheme = "https://"
-		}
-		text = scheme + address
+func (e endpoint) publicURL(address net.Addr, secure bool) (*url.URL, error) {
+	if e.PublicURL == "" {
+		return e.ownURL(address, secure)
 	}
-	u, err := url.Parse(strings.TrimRight(text, "/"))
+	u, err := url.Parse(strings.TrimRight(e.PublicURL, "/"))
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.RawQuery != "" || u.Fragment != "" || u.Path != "" {
 		return nil, usagef("--public-url %s: not a URL such as https://signin.example", e.PublicURL)
 	}
 	if u.Scheme == "http" && !isLoopback(u.Hostname()) {
 		return nil, usagef("--public-url %s: use https, since http is for this computer alone", e.PublicURL)
+	}
+	return u, nil
+}
+
+// ownURL is the public URL where none was given: the address that is listened
+// on, and this computer's name where that is every address.
+func (e endpoint) ownURL(address net.Addr, secure bool) (*url.URL, error) {
+	own, err := netip.ParseAddrPort(address.String())
+	if err != nil {
+		return nil, fmt.Errorf("reading the address listened on: %w", err)
+	}
+	u := &url.URL{Scheme: "http", Host: own.String()}
+	if secure || !own.Addr().IsLoopback() {
+		u.Scheme = "https" // beyond loopback a proxy ends TLS, if this process does not
+	}
+	if own.Addr().IsUnspecified() {
+		name, err := os.Hostname()
+		if err != nil {
+			return nil, fmt.Errorf("--public-url is needed, for this computer has no name: %w", err)
+		}
+		u.Host = net.JoinHostPort(name, strconv.Itoa(int(own.Port())))
 	}
 	return u, nil
 }
@@ -114,15 +132,37 @@ func (l *listening) relayURL() string {
 	return u.JoinPath("relay").String()
 }
 
-// selfSignedPin gives the pin for links where no authority vouches for the
-// certificate: a self-hoster's own. Another certificate is checked as usual.
-func selfSignedPin(c tls.Certificate) []byte {
+// ownPin gives the pin for links where no authority vouches for the certificate:
+// a self-hoster's own, signed by itself or by an authority that this system does
+// not know, so that devices would not either. Another certificate is checked as
+// usual: its key may change.
+func ownPin(c tls.Certificate, now time.Time) []byte {
 	leaf, err := x509.ParseCertificate(c.Certificate[0])
-	if err != nil || leaf.CheckSignature(leaf.SignatureAlgorithm, leaf.RawTBSCertificate, leaf.Signature) != nil {
+	if err != nil {
+		return nil
+	}
+	selfSigned := leaf.CheckSignature(leaf.SignatureAlgorithm, leaf.RawTBSCertificate, leaf.Signature) == nil
+	if !selfSigned && vouchedFor(leaf, c.Certificate[1:], now) {
 		return nil
 	}
 	sum := sha256.Sum256(leaf.RawSubjectPublicKeyInfo)
 	return sum[:]
+}
+
+// vouchedFor reports whether an authority of this system's stands behind the
+// chain. One that has expired counts for what it was: it will be renewed.
+func vouchedFor(leaf *x509.Certificate, chain [][]byte, now time.Time) bool {
+	intermediates := x509.NewCertPool()
+	for _, raw := range chain {
+		if certificate, err := x509.ParseCertificate(raw); err == nil {
+			intermediates.AddCert(certificate)
+		}
+	}
+	if now.After(leaf.NotAfter) {
+		now = leaf.NotAfter
+	}
+	_, err := leaf.Verify(x509.VerifyOptions{Intermediates: intermediates, CurrentTime: now})
+	return err == nil
 }
 
 // clientAddr is the address that a connection to the relay comes from.

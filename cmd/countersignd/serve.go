@@ -133,7 +133,9 @@ func (s *server) ownRelay(ctx context.Context) (*relay.Server, error) {
 
 func newRegistry() *prometheus.Registry {
 	r := prometheus.NewRegistry()
-	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	// Every name begins with countersign, the runtime's as well.
+	prometheus.WrapRegistererWithPrefix("countersign_", r).MustRegister(
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return r
 }
 
