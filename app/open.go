@@ -69,9 +69,10 @@ func (a *App) loadSecrets(ctx context.Context) error {
 	var mu sync.Mutex
 	var group errgroup.Group
 	group.SetLimit(loaders)
+	get := a.getter(ctx, len(x.Accounts))
 	for _, e := range x.Accounts {
 		group.Go(func() error {
-			s, err := a.readSecret(ctx, key, e.ID)
+			s, err := readSecret(get, key, e.ID)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {

@@ -18,7 +18,7 @@ func (d *device) pair(t *testing.T, id string) (now, next identity.Thumbprint) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := d.readSecret(t.Context(), key, id)
+	s, err := readSecret(d.getter(t.Context(), 1), key, id)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -305,9 +305,37 @@ func (p pushItem) decode() (*pushSecret, error) {
 	return out, err
 }
 
-// readSecret reads an account's secret from the keyring.
-func (a *App) readSecret(ctx context.Context, key []byte, id string) (secret, error) {
-	sealed, err := a.cfg.Keyring.Get(ctx, accountPrefix+id)
+// getter reads an item of the keyring.
+type getter func(name string) ([]byte, error)
+
+// several is from how many items on it pays to ask the keyring for all at once.
+const several = 4
+
+// getter reads the items of the keyring one by one, or has read so many in one go
+// where the keyring can do that. What was not given then is asked for again:
+// only Get knows that an item is not there.
+func (a *App) getter(ctx context.Context, count int) getter {
+	get := func(name string) ([]byte, error) { return a.cfg.Keyring.Get(ctx, name) }
+	bulk, ok := a.cfg.Keyring.(keyring.Bulk)
+	if !ok || count < several {
+		return get
+	}
+	all, err := bulk.GetAll(ctx)
+	if err != nil {
+		a.log.WarnContext(ctx, "secrets not read in one go", slogError(err))
+		return get
+	}
+	return func(name string) ([]byte, error) {
+		if value, ok := all[name]; ok {
+			return value, nil
+		}
+		return get(name)
+	}
+}
+
+// readSecret opens an account's secret, which get reads.
+func readSecret(get getter, key []byte, id string) (secret, error) {
+	sealed, err := get(accountPrefix + id)
 	if errors.Is(err, keyring.ErrNotFound) {
 		return secret{}, ErrNoSecret
 	}

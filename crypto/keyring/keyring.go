@@ -6,8 +6,8 @@
 // none, [OpenFile] keeps the items in files sealed under a passphrase. There is
 // no plaintext store, but for the [Memory] of tests.
 //
-// No store can list its items: the app keeps the list of its accounts
-// elsewhere, and asks here by name.
+// No store can be trusted to list its items: the app keeps the list of its
+// accounts elsewhere, and asks here by name.
 //
 // Only [ErrNotFound] means that an item is new. A keyring that is locked, slow,
 // or gone for the moment says so with another error, and whoever then writes a
@@ -34,6 +34,15 @@ type Store interface {
 	Set(ctx context.Context, key string, value []byte) error
 	// Delete removes the item. One that is not there is no error.
 	Delete(ctx context.Context, key string) error
+}
+
+// Bulk is a Store that can give many items in one go, which is worth a hundred
+// times the time where each costs several messages.
+type Bulk interface {
+	Store
+	// GetAll returns what it can read at once, by name. That an item is not
+	// among it says nothing: ask Get.
+	GetAll(ctx context.Context) (map[string][]byte, error)
 }
 
 // The errors of every Store, to be compared with errors.Is.

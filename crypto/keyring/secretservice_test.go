@@ -100,8 +100,10 @@ func TestSecretServicePart(t *testing.T) {
 func wantUnavailable(t *testing.T, s keyring.Store) {
 	t.Helper()
 	_, getErr := s.Get(t.Context(), "survivor")
+	_, allErr := s.(keyring.Bulk).GetAll(t.Context())
 	for name, err := range map[string]error{
 		"Get":    getErr,
+		"GetAll": allErr,
 		"Set":    s.Set(t.Context(), "survivor", []byte("second")),
 		"Delete": s.Delete(t.Context(), "survivor"),
 		"Probe":  keyring.Probe(t.Context(), s),

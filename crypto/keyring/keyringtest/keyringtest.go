@@ -35,6 +35,7 @@ func Run(t *testing.T, open func(t *testing.T) keyring.Store) {
 		{"another opening sees the same items", reopened},
 		{"calls from many goroutines all take effect", parallel},
 		{"the probe passes and leaves nothing behind", probe},
+		{"what is given in one go is what is given one by one", bulk},
 	}
 	for _, rule := range rules {
 		t.Run(rule.name, func(t *testing.T) { rule.test(t, open) })
@@ -190,6 +191,38 @@ func probe(t *testing.T, open func(*testing.T) keyring.Store) {
 		t.Fatalf("Probe: %v", err)
 	}
 	wantNotFound(t, s, "countersign-probe")
+}
+
+func bulk(t *testing.T, open func(*testing.T) keyring.Store) {
+	s, ok := open(t).(keyring.Bulk)
+	if !ok {
+		return // it promises nothing
+	}
+	values := map[string][]byte{"bulk-empty": {}, "bulk-binary": {0, 0xff, '\n'}, "bulk-largest": bytes.Repeat([]byte{0xff}, keyring.MaxValueSize)}
+	for key, value := range values {
+		set(t, s, key, value)
+	}
+	set(t, s, "bulk-deleted", []byte("x"))
+	if err := s.Delete(t.Context(), "bulk-deleted"); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.GetAll(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, value := range values {
+		if v, ok := got[key]; !ok || !bytes.Equal(v, value) {
+			t.Errorf("in one go %s is %q (there: %v), want %q", key, v, ok, value)
+		}
+	}
+	if v, ok := got["bulk-deleted"]; ok {
+		t.Errorf("a deleted item is given: %q", v)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.GetAll(ctx); !errors.Is(err, keyring.ErrUnavailable) {
+		t.Errorf("cancelled: %v, want ErrUnavailable", err)
+	}
 }
 
 func set(t *testing.T, s keyring.Store, key string, value []byte) {
