@@ -21,10 +21,11 @@ type conn struct {
 	forward, forwardOpen, reverse, reverseOpen,
 	begin, beginWrite, commit, rollback,
 	savepoint, release, rollbackTo, dataVersion statement
-	all []driver.Stmt
+	all     []driver.Stmt
+	written int // records
 }
 
-// statement is a prepared one.
+// statement is a prepared one. The driver's are.
 type statement interface {
 	driver.StmtExecContext
 	driver.StmtQueryContext
@@ -74,11 +75,7 @@ func (c *conn) statement(query string) (statement, error) {
 		return nil, err
 	}
 	c.all = append(c.all, prepared)
-	s, ok := prepared.(statement)
-	if !ok {
-		return nil, fmt.Errorf("store: the driver's statements are %T", prepared)
-	}
-	return s, nil
+	return prepared.(statement), nil
 }
 
 // close closes the connection, its statements first: one left open keeps SQLite
@@ -104,11 +101,12 @@ func (c *conn) run(stmts ...statement) error {
 // exec prepares and executes statements that are needed once.
 func (c *conn) exec(queries ...string) error {
 	for _, query := range queries {
-		stmt, err := c.statement(query)
+		prepared, err := c.driver.Prepare(query)
 		if err != nil {
 			return err
 		}
-		if err := execute(stmt); err != nil {
+		_, err = prepared.(statement).ExecContext(context.Background(), nil)
+		if err := errors.Join(err, prepared.Close()); err != nil {
 			return err
 		}
 	}
@@ -297,6 +295,7 @@ func (t *tx) flush() error {
 }
 
 func (c *conn) write(w change) error {
+	c.written++
 	if w.deleted {
 		c.cache.put(w.record, nil)
 		return execute(c.del, w.record.bucket, []byte(w.record.key))

@@ -21,6 +21,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -40,6 +41,11 @@ const (
 	maxReaders = 16
 	// maxBatch is how many updates share a commit.
 	maxBatch = 256
+	// foldEvery is after how many written records the journal is folded into the
+	// file, and maxJournal how many of its pages (of 4 KiB) the writer lets pass
+	// until it does that itself.
+	foldEvery  = 1000
+	maxJournal = 8000
 )
 
 // Store is a store.Store in a file. It is safe for use by several goroutines.
@@ -48,12 +54,16 @@ const (
 type Store struct {
 	path    string
 	writer  *conn
+	folder  *conn
 	reads   driver.Connector
 	readers readers
 
 	requests chan *request
+	due      chan struct{} // the journal wants folding
+	written  int           // the writer's: records since it last did
 	closing  chan struct{}
 	stopped  chan struct{} // closed when the writer has ended
+	folded   chan struct{} // closed when the folder has ended
 	close    sync.Once
 }
 
@@ -79,20 +89,26 @@ func open(ctx context.Context, path string) (*Store, error) {
 		path:     path,
 		readers:  readers{places: make(chan struct{}, maxReaders)},
 		requests: make(chan *request, maxBatch),
+		due:      make(chan struct{}, 1),
 		closing:  make(chan struct{}),
 		stopped:  make(chan struct{}),
+		folded:   make(chan struct{}),
 	}
 	if s.reads, err = connector(path, "_pragma=query_only(1)"); err != nil {
 		return nil, err
 	}
-	writes, err := connector(path, "_pragma=synchronous(FULL)")
+	writes, err := connector(path, "_pragma=synchronous(FULL)", fmt.Sprintf("_pragma=wal_autocheckpoint(%d)", maxJournal))
 	if err != nil {
 		return nil, err
 	}
 	if s.writer, err = openWriter(ctx, writes); err != nil {
 		return nil, translate(err)
 	}
+	if s.folder, err = dial(ctx, writes); err != nil {
+		return nil, errors.Join(translate(err), s.writer.close())
+	}
 	go s.write()
+	go s.fold()
 	return s, nil
 }
 
@@ -112,9 +128,10 @@ func makeFile(path string) error {
 	return file.Close()
 }
 
-func connector(path, options string) (driver.Connector, error) {
+func connector(path string, options ...string) (driver.Connector, error) {
 	file := url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(path)}
-	file.RawQuery = fmt.Sprintf("_pragma=busy_timeout(%d)&_pragma=journal_mode(WAL)&%s", busyTimeout.Milliseconds(), options)
+	always := []string{fmt.Sprintf("_pragma=busy_timeout(%d)", busyTimeout.Milliseconds()), "_pragma=journal_mode(WAL)"}
+	file.RawQuery = strings.Join(append(always, options...), "&")
 	return sqlite.NewConnector(file.String())
 }
 
@@ -207,9 +224,10 @@ func (s *Store) Close() error {
 	s.close.Do(func() {
 		close(s.closing)
 		<-s.stopped
+		<-s.folded
 		// The readers first: the last connection to go folds the journal into
 		// the file, and a read-only one cannot.
-		err = errors.Join(s.readers.close(), s.writer.close())
+		err = errors.Join(s.readers.close(), s.folder.close(), s.writer.close())
 	})
 	return translate(err)
 }

@@ -95,7 +95,7 @@ func (s *Store) write() {
 		if batch == nil {
 			return
 		}
-		commit(s.writer, batch)
+		s.commit(batch)
 	}
 }
 
@@ -125,7 +125,8 @@ func (s *Store) collect() []*request {
 // commit runs a batch in one transaction. Where the database itself fails in
 // the middle, the whole transaction is gone: then each update gets one of its
 // own, so that only those that cannot be done fail.
-func commit(c *conn, batch []*request) {
+func (s *Store) commit(batch []*request) {
+	c := s.writer
 	started := batch[:0]
 	for _, r := range batch {
 		if r.state.CompareAndSwap(queued, running) {
@@ -151,6 +152,30 @@ func commit(c *conn, batch []*request) {
 	}
 	for i, r := range started {
 		r.done <- results[i]
+	}
+	if s.written += c.written; s.written >= foldEvery {
+		s.written = 0
+		select {
+		case s.due <- struct{}{}:
+		default: // it will hear of the last time
+		}
+	}
+	c.written = 0
+}
+
+// fold folds the journal into the file (a passive checkpoint) beside the writer:
+// in the writer, one sign-in of fifty would wait for it. Under constant load it
+// never catches up, and the writer folds what is left when the journal is long.
+func (s *Store) fold() {
+	defer close(s.folded)
+	for {
+		select {
+		case <-s.due:
+			// What fails here the writer meets, too, and tells.
+			_ = s.folder.exec("PRAGMA wal_checkpoint(PASSIVE)")
+		case <-s.closing:
+			return
+		}
 	}
 }
 
