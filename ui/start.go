@@ -12,7 +12,7 @@ import (
 // startPatience is how long the first frame waits for the core: a keyring that
 // is open answers sooner, and then the first thing to be seen is the codes. One
 // that asks the user for its password takes as long as the user does.
-const startPatience = 150 * time.Millisecond
+const startPatience = 30 * time.Millisecond
 
 // Run shows the window, and runs the app until it is closed.
 func (u *UI) Run() {

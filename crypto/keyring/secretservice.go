@@ -65,18 +65,10 @@ func readAll(service string) (map[string][]byte, error) {
 	if err := bus.Object(serviceName, servicePath).Call(getSecrets, 0, items, session.Path()).Store(&secrets); err != nil {
 		return nil, err
 	}
-	// Whose secrets they are the items tell, all asked before the first answers.
-	names := make([]*dbus.Call, len(items))
-	for i, item := range items {
-		names[i] = bus.Object(serviceName, item).Go(getProperty, 0, make(chan *dbus.Call, 1), itemInterface, "Attributes")
-	}
 	values := make(map[string][]byte, len(items))
-	for i, item := range items {
-		var attributes map[string]string
-		err := (<-names[i].Done).Store(&attributes)
-		secret, unlocked := secrets[item]
-		key := attributes["username"]
-		if _, earlier := values[key]; err != nil || !unlocked || earlier {
+	for i, key := range keysOf(bus, items) {
+		secret, unlocked := secrets[items[i]]
+		if _, earlier := values[key]; key == "" || !unlocked || earlier {
 			continue // of two by one name Get gives the first
 		}
 		if value, err := base64.StdEncoding.Strict().DecodeString(string(secret.Value)); err == nil {
@@ -84,4 +76,29 @@ func readAll(service string) (map[string][]byte, error) {
 		}
 	}
 	return values, nil
+}
+
+// asked is how many questions may wait for their answers: the bus refuses more
+// than 128 of a program.
+const asked = 64
+
+// keysOf asks the items for the names that go-keyring gave them; "" where an item
+// does not say.
+func keysOf(bus *secretservice.SecretService, items []dbus.ObjectPath) []string {
+	keys := make([]string, len(items))
+	answers := make([]chan *dbus.Call, len(items))
+	for i := range len(items) + asked {
+		if i < len(items) {
+			answers[i] = make(chan *dbus.Call, 1)
+			bus.Object(serviceName, items[i]).Go(getProperty, 0, answers[i], itemInterface, "Attributes")
+		}
+		if i < asked {
+			continue
+		}
+		var attributes map[string]string
+		if err := (<-answers[i-asked]).Store(&attributes); err == nil {
+			keys[i-asked] = attributes["username"]
+		}
+	}
+	return keys
 }

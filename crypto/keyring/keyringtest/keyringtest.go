@@ -202,6 +202,10 @@ func bulk(t *testing.T, open func(*testing.T) keyring.Store) {
 	for key, value := range values {
 		set(t, s, key, value)
 	}
+	for i := range 200 { // more than a session bus lets a program ask at once
+		values[fmt.Sprintf("bulk-%d", i)] = []byte{byte(i)}
+		set(t, s, fmt.Sprintf("bulk-%d", i), []byte{byte(i)})
+	}
 	set(t, s, "bulk-deleted", []byte("x"))
 	if err := s.Delete(t.Context(), "bulk-deleted"); err != nil {
 		t.Fatal(err)
