@@ -30,6 +30,11 @@ import (
 	"countersign/verifier/vault"
 )
 
+// GCPercent suits a process that runs a Verifier (runtime/debug.SetGCPercent). It
+// keeps little and makes much garbage, most of it JOSE: at Go's default of 100 it
+// would collect every few dozen sign-ins, and those that run meanwhile are slow.
+const GCPercent = 400
+
 // Config is what a Verifier is made of.
 type Config struct {
 	Store     store.Store

@@ -7,7 +7,9 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -109,6 +111,9 @@ func serve(e *env, at endpoint, flags verifierFlags, relayAt string, demo bool) 
 			return err
 		}
 		vc.Relay, vc.Pin, vc.NetDial = s.listen.relayURL(), s.listen.pin, s.relay.Dial
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(verifier.GCPercent)
 	}
 	if s.verifier, err = verifier.New(e.ctx, vc); err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime/debug"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -18,6 +19,7 @@ import (
 	"countersign/crypto/envelope"
 	"countersign/relay/relaybench"
 	"countersign/tools/bench/verifierbench"
+	"countersign/verifier"
 )
 
 // asRelay makes this program the relay whose memory is measured.
@@ -74,6 +76,7 @@ func measure(ctx context.Context, out io.Writer) error {
 }
 
 func measureSignIns(ctx context.Context, print func(figure) error) (err error) {
+	defer debug.SetGCPercent(debug.SetGCPercent(verifier.GCPercent)) // as countersignd does
 	dir, err := os.MkdirTemp("", "countersign-bench-")
 	if err != nil {
 		return err
