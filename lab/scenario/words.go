@@ -37,7 +37,7 @@ func (r *reason) UnmarshalText(text []byte) error {
 		policy.ReasonNPSCannotShowNumber, policy.ReasonClientCannotShowNumber, policy.ReasonMFAServer,
 		policy.ReasonADFSUpdateMissing, policy.ReasonMethodNotRegistered, policy.ReasonMethodNotAllowed,
 		policy.ReasonWearableNotSupported, policy.ReasonUpgradeRequired, policy.ReasonTOTPRequiresPAP,
-		policy.ReasonRDGatewayCannotTakeCode, policy.ReasonNumberMatchingUnavailable,
+		policy.ReasonRDGatewayCannotTakeCode, policy.ReasonNumberMatchingUnavailable, policy.ReasonSecondMethodRequired,
 	} {
 		allowed = append(allowed, reason(p))
 	}

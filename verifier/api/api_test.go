@@ -176,6 +176,39 @@ func TestCodes(t *testing.T) {
 		want(http.StatusUnprocessableEntity, "wrong_code") // a code counts once
 }
 
+func TestAnAdministratorsResetTakesTwoMethods(t *testing.T) {
+	s := newService(t)
+	secret := strings.Repeat("k", 20)
+	ada := s.User(directory.User{Name: "ada", Admin: true})
+	device := s.Device(ada)
+	s.TOTP(ada, secret)
+	key := otp.Defaults(otp.TOTP)
+	key.Secret = otp.Secret(secret)
+	right, err := key.Code(s.Clock.Now())
+	s.Check(err)
+
+	started := s.start(t, `{"user":"ada","scenario":"sspr","method":"totp"}`)
+	path := started.header.Get("Location")
+	if started.text("experience") != "number_match" || started.text("state") != "pending" {
+		t.Fatalf("%v", started.body)
+	}
+	s.do(t, s.key, "POST", path+"/code", `{"code":"`+right+`"}`).want(http.StatusConflict, "no_code_expected")
+	s.Approve(device, started.text("number"))
+	half := s.do(t, s.key, "GET", path, "")
+	if half.text("state") != "pending" || half.text("experience") != "totp" || half.text("reason") != "second_method_required" {
+		t.Errorf("after the push: %v", half.body)
+	}
+	for _, member := range []string{"number", "device", "receipt", "decided_at"} {
+		if _, has := half.body[member]; has {
+			t.Errorf("halfway it has %s: %v", member, half.body)
+		}
+	}
+	done := s.do(t, s.key, "POST", path+"/code", `{"code":"`+right+`"}`)
+	if done.status != http.StatusOK || done.text("state") != "approved" || done.text("receipt") == "" || done.text("device") == "" {
+		t.Errorf("after the code: %d %v", done.status, done.body)
+	}
+}
+
 func wrongCode(right string) string {
 	if right == "123456" {
 		return "654321"

@@ -68,10 +68,13 @@ type challengeBody struct {
 func view(c challenge.Challenge) challengeBody {
 	b := challengeBody{
 		ID: c.ID, Experience: c.Experience, State: c.State, Reason: c.Reason,
-		ExpiresAt: rest.Time(c.ExpiresAt), DecidedAt: rest.Time(c.DecidedAt), Device: string(c.Device), Receipt: c.Receipt,
+		ExpiresAt: rest.Time(c.ExpiresAt), DecidedAt: rest.Time(c.DecidedAt),
 	}
 	if c.State == challenge.Pending {
+		// An answer that is not the end of it is no evidence of anything yet.
 		b.Number = c.Number
+	} else {
+		b.Device, b.Receipt = string(c.Device), c.Receipt
 	}
 	return b
 }

@@ -24,9 +24,10 @@ type Event struct {
 const (
 	// Sign-ins.
 	KindChallengeStarted   = "challenge_started"
-	KindChallengeRefused   = "challenge_refused" // policy, a limit, a lock or a block stood against it
-	KindChallengeSettled   = "challenge_settled" // approved, denied, expired or cancelled
-	KindAnswerRefused      = "answer_refused"    // an answer that changed nothing
+	KindChallengeRefused   = "challenge_refused"  // policy, a limit, a lock or a block stood against it
+	KindChallengeAdvanced  = "challenge_advanced" // the push of two methods is approved, the code is to come
+	KindChallengeSettled   = "challenge_settled"  // approved, denied, expired or cancelled
+	KindAnswerRefused      = "answer_refused"     // an answer that changed nothing
 	KindPasswordVerified   = "password_verified"
 	KindPasswordRefused    = "password_refused"
 	KindPasswordLocked     = "password_locked"

@@ -101,6 +101,7 @@ type record struct {
 	MinVersion string              `json:"min_version,omitempty"`
 	Verify     bool                `json:"verify,omitempty"` // user verification is required
 	Open       bool                `json:"open,omitempty"`   // started without a verified first factor
+	Second     bool                `json:"second,omitempty"` // an approved push is not enough: a code follows
 	Asked      []recipient         `json:"asked,omitempty"`
 	Enrolment  string              `json:"enrolment,omitempty"`
 	DeviceName string              `json:"device_name,omitempty"` // of the device that enrols
@@ -154,9 +155,13 @@ func (r record) message(from, to identity.Thumbprint) message.Challenge {
 }
 
 func (r record) outcome(from, to identity.Thumbprint, now time.Time) message.Outcome {
+	state := r.State
+	if r.halfway() {
+		state = Approved // the device's part is done
+	}
 	return message.Outcome{
 		Claims:    message.NewClaims(from, to, now, message.Lifetime),
-		Challenge: r.ID, State: string(r.State), Reason: outcomeReason(r), Account: r.Account,
+		Challenge: r.ID, State: string(state), Reason: outcomeReason(r), Account: r.Account,
 	}
 }
 

@@ -168,6 +168,10 @@ func (s *Service) Get(ctx context.Context, client, id string, wait time.Duration
 	if r.State != Pending || wait <= 0 {
 		return r.view(), nil
 	}
+	if r.halfway() {
+		// A client that asks again in between missed the change that it waits for.
+		wait = min(wait, halfwayWait)
+	}
 	timer := time.NewTimer(min(wait, r.ExpiresAt.Sub(s.Now())))
 	defer timer.Stop()
 	select {

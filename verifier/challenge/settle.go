@@ -22,6 +22,8 @@ type change struct {
 	settled bool // this change made the transition
 	locked  bool // this change locked push
 	opened  bool // this change lifted push's lock
+
+	advanced bool // this change took it from the push to the code
 }
 
 // change loads a challenge with its account, lets f change them, writes them,
@@ -123,7 +125,7 @@ func (s *Service) auditLocks(tx store.Tx, before account, c *change) error {
 func (s *Service) count(c *change) {
 	r, a, now := c.record, &c.account, s.Now()
 	approved := r.State == Approved
-	if r.Experience == experienceTOTP {
+	if r.Experience == experienceTOTP && r.Reason != message.ReasonReported {
 		if approved {
 			// A sign-in by code proves the user: it ends push's lock, too.
 			a.WrongCodes, a.TOTPLocked, a.WrongNumbers, a.PushLocked = 0, time.Time{}, 0, time.Time{}
@@ -167,11 +169,13 @@ func (s *Service) expire(tx store.Tx, c *change) error { return s.settle(tx, c, 
 
 // tell wakes waiters and informs devices. It comes after the transaction.
 func (s *Service) tell(ctx context.Context, c change) {
-	if !c.settled {
+	if !c.settled && !c.advanced {
 		return
 	}
 	r := c.record
-	s.settled.WithLabelValues(string(r.State), outcomeReason(r)).Inc()
+	if c.settled {
+		s.settled.WithLabelValues(string(r.State), outcomeReason(r)).Inc()
+	}
 	s.wake(r)
 	for _, to := range r.Asked {
 		s.Post.Post(to.Encryption, to.Signing, r.outcome(s.Issuer, to.Signing, s.Now()))
@@ -203,7 +207,9 @@ func (s *Service) Answer(ctx context.Context, device identity.Thumbprint, answer
 			// A device of another user, or one enrolled after the challenge.
 			return ErrStranger
 		}
-		if again = c.record.State != Pending && !c.settled; again {
+		// Of what is halfway, a late approval changes nothing; a denial still denies.
+		late := c.record.halfway() && answer.Decision == message.DecisionApprove
+		if again = (c.record.State != Pending || late) && !c.settled; again {
 			return nil
 		}
 		if err := s.stillEnrolled(tx, c, device); err != nil {
@@ -220,6 +226,9 @@ func (s *Service) Answer(ctx context.Context, device identity.Thumbprint, answer
 		if c.settled {
 			// It expired on arrival: no receipt of a decision that did not count.
 			c.record.Device, c.record.Answer, c.record.Receipt = "", "", ""
+		}
+		if state == Approved && c.record.Second && !c.settled {
+			return s.advance(tx, c)
 		}
 		return s.settle(tx, c, state, reason)
 	})
@@ -304,7 +313,7 @@ func (s *Service) Repeat(ctx context.Context, device identity.Thumbprint, ids ..
 		to, asked := r.asked(device)
 		switch {
 		case !asked:
-		case r.State == Pending:
+		case r.State == Pending && !r.halfway():
 			s.Post.Post(to.Encryption, device, r.message(s.Issuer, device))
 		default:
 			s.Post.Post(to.Encryption, device, r.outcome(s.Issuer, device, s.Now()))

@@ -81,7 +81,7 @@ func (s *Service) auditRefusal(tx store.Tx, r record, reason string) error {
 
 // ask sends a stored challenge to its devices, each with its own sealed copy.
 func (s *Service) ask(r record) {
-	if r.State != Pending {
+	if r.State != Pending || r.halfway() {
 		return
 	}
 	for _, to := range r.Asked {
@@ -124,6 +124,9 @@ func (s *Service) start(tx store.Tx, req Request) (starting, error) {
 	st, err := s.prepare(tx, req)
 	if err != nil {
 		return st, err
+	}
+	if st.needsSecond() {
+		req.Method, st.record.Second = policy.MethodPush, true
 	}
 	decision := st.decide(req)
 	st.record.Experience, st.record.Reason = decision.Experience, string(decision.Reason)

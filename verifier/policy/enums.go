@@ -47,6 +47,10 @@ const (
 	ReasonTOTPRequiresPAP           Reason = "totp_requires_pap"
 	ReasonRDGatewayCannotTakeCode   Reason = "rd_gateway_cannot_take_a_code"
 	ReasonNumberMatchingUnavailable Reason = "number_matching_unavailable" // Approve/Deny would have come, and is forbidden
+
+	// ReasonSecondMethodRequired is no answer of Decide's: it is why an approved
+	// push of an administrator's password reset is followed by a code, or denied.
+	ReasonSecondMethodRequired Reason = "second_method_required"
 )
 
 // EventAuthZOptCh names the event log channel in which the NPS extension

@@ -71,7 +71,7 @@ func signInKinds() []string {
 // auditKinds are those that the audit log's filter offers besides.
 func auditKinds() []string {
 	return append(signInKinds(),
-		audit.KindChallengeStarted, audit.KindPasswordVerified, audit.KindSessionStarted, audit.KindSessionEnded,
+		audit.KindChallengeStarted, audit.KindChallengeAdvanced, audit.KindPasswordVerified, audit.KindSessionStarted, audit.KindSessionEnded,
 		audit.KindEnrolmentStarted, audit.KindEnrolmentEnded, audit.KindDeviceAdded, audit.KindDeviceChanged, audit.KindDeviceRemoved,
 		audit.KindTOTPRegistered, audit.KindTOTPRemoved, audit.KindPasswordChanged, audit.KindPasswordUnlocked, audit.KindPushUnlocked,
 		audit.KindUserAdded, audit.KindUserChanged, audit.KindUserRemoved, audit.KindClientAdded, audit.KindClientChanged, audit.KindClientRemoved,

@@ -53,7 +53,7 @@ type Session struct {
 	Flow      string `json:"flow,omitempty"`
 	Challenge string `json:"challenge,omitempty"`
 	Next      string `json:"next,omitempty"`   // where to go after it
-	Second    bool   `json:"second,omitempty"` // the second of two challenges
+	Second    bool   `json:"second,omitempty"` // the first of two methods is proven
 	// Enrolment belongs to an authenticator that is being added, with its link;
 	// Secret is that of a code generator that is being added. Both are sealed.
 	Enrolment string `json:"enrolment,omitempty"`

