@@ -42,6 +42,7 @@ type flags struct {
 	Layout   string   `enum:"auto,phone,desktop" default:"auto" help:"Layout: auto, phone or desktop."`
 	Platform string   `enum:",ios,android,windows,macos,linux" default:"" help:"Say that this is another platform, to try it (ios: the same-device flow)."`
 	Data     string   `placeholder:"DIR" type:"path" help:"Folder for what is not secret (default: the user's configuration folder)."`
+	Open     string   `name:"open-links" placeholder:"yes|no" enum:",yes,no" default:"" help:"Windows: let this program open the links of your browser, or no longer."`
 	Verbose  bool     `help:"Write what happens to standard error."`
 	Version  bool     `help:"Print the version."`
 }
@@ -71,7 +72,13 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stdout, "countersign", app.Version)
 		return 0
 	}
-	if err := start(f, stderr); err != nil {
+	keepPrivate()
+	if f.Open != "" {
+		err = openLinks(f.Open == "yes")
+	} else {
+		err = start(f, stderr)
+	}
+	if err != nil {
 		fmt.Fprintln(stderr, "countersign:", err)
 		return 1
 	}

@@ -27,6 +27,7 @@ func TestExitStatus(t *testing.T) {
 		{"help", []string{"--help"}, 0, "--layout", ""},
 		{"an unknown flag", []string{"--colour"}, 2, "", "countersign: unknown flag --colour"},
 		{"an unknown layout", []string{"--layout", "watch"}, 2, "", "--layout must be one of"},
+		{"a third answer", []string{"--open-links", "perhaps"}, 2, "", "--open-links must be one of"},
 		{"an unknown platform", []string{"--platform", "watchos"}, 2, "", "--platform must be one of"},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
