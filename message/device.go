@@ -131,7 +131,7 @@ type Sync struct {
 	Open []string `json:"open"` // challenge ids, at most 8
 	// Devices asks for the user's list. It is left out unless it is true, so that
 	// a Sync that does not ask is the same as before there was such a list.
-	Devices bool `json:"devices,omitempty"`
+	Devices bool `json:"devices,omitzero"`
 }
 
 // Type is TypeSync.

@@ -23,6 +23,7 @@ import (
 
 	"countersign/crypto/envelope"
 	"countersign/crypto/identity"
+	"countersign/crypto/strict"
 )
 
 // Version is the version of the protocol that this package speaks.
@@ -152,7 +153,7 @@ func Decode(typ string, payload []byte) (Message, error) {
 
 func decode[T Message](payload []byte) (Message, error) {
 	var m T
-	if err := json.Unmarshal(payload, &m, json.RejectUnknownMembers(true)); err != nil {
+	if err := strict.Unmarshal(payload, &m); err != nil {
 		// The decoder's words may quote a value, and a value may be a number.
 		return nil, fmt.Errorf("%w: a %s that does not decode", ErrMalformed, m.Type())
 	}

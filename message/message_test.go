@@ -131,6 +131,30 @@ func TestDecodingIsStrict(t *testing.T) {
 	}
 }
 
+func TestNullIsNoValue(t *testing.T) {
+	from, to := generate(t), generate(t)
+	head := message.NewClaims(from.Thumbprint(), to.Thumbprint(), now, time.Minute)
+	good, err := json.Marshal(message.Answer{
+		Claims: head, Challenge: head.ID, Decision: message.DecisionDeny, FormFactor: message.FormPhone, AppVersion: "1.0",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := strings.Replace(string(good), `"user_verification":false`, `"user_verification":null`, 1)
+	if _, err := message.Decode(message.TypeAnswer, []byte(bad)); bad == string(good) || !errors.Is(err, message.ErrMalformed) {
+		t.Errorf("%s: %v", bad, err)
+	}
+}
+
+func TestApproveDenyHasNoDigits(t *testing.T) {
+	from, to := generate(t), generate(t)
+	head := message.NewClaims(from.Thumbprint(), to.Thumbprint(), now, time.Minute)
+	claims, err := json.Marshal(message.Challenge{Claims: head, Scenario: message.ScenarioMFA, Mode: message.ModeApproveDeny, MinAppVersion: "1.0"})
+	if err != nil || strings.Contains(string(claims), "digits") {
+		t.Errorf("%s, %v", claims, err)
+	}
+}
+
 func TestWhatNobodyMaySeal(t *testing.T) {
 	from, to := generate(t), generate(t)
 	for _, m := range largest(t, from, to) {

@@ -41,7 +41,7 @@ type Challenge struct {
 	Claims
 	Scenario         string `json:"scenario"`
 	Mode             string `json:"mode"`
-	Digits           int    `json:"digits,omitempty"` // 2 or 6 in mode number
+	Digits           int    `json:"digits,omitzero"` // 2 or 6 in mode number
 	App              string `json:"app,omitempty"`
 	Origin           string `json:"origin,omitempty"`
 	IP               string `json:"ip,omitempty"`

@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"countersign/crypto/identity"
+	"countersign/crypto/strict"
 )
 
 // ErrFrame is wrapped by every error about octets that are no frame.
@@ -152,7 +153,7 @@ func Decode(b []byte) (Frame, error) {
 		return nil, fmt.Errorf("%w: %d octets", ErrFrame, len(b))
 	}
 	var m members
-	if err := json.Unmarshal(b, &m, json.RejectUnknownMembers(true)); err != nil {
+	if err := strict.Unmarshal(b, &m); err != nil {
 		return nil, fmt.Errorf("%w: not the JSON of one", ErrFrame)
 	}
 	if m.Type == nil {

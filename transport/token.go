@@ -8,6 +8,7 @@ import (
 
 	"countersign/crypto/envelope"
 	"countersign/crypto/identity"
+	"countersign/crypto/strict"
 )
 
 // TypeAuth is the JWS typ of an auth token (RFC 7515 §4.1.9). No message has
@@ -71,7 +72,7 @@ func VerifyToken(compact string, hello Hello) (identity.Thumbprint, Token, error
 		return "", Token{}, fmt.Errorf("%w: %w", ErrToken, err)
 	}
 	var t Token
-	if err := json.Unmarshal(signed.Payload, &t, json.RejectUnknownMembers(true)); err != nil {
+	if err := strict.Unmarshal(signed.Payload, &t); err != nil {
 		return "", Token{}, fmt.Errorf("%w: claims are malformed", ErrToken)
 	}
 	if err := t.check(); err != nil {

@@ -15,9 +15,9 @@ import (
 	"strings"
 
 	"github.com/go-jose/go-jose/v4"
-	"github.com/go-json-experiment/json"
 
 	"countersign/crypto/identity"
+	"countersign/crypto/strict"
 )
 
 const (
@@ -198,7 +198,7 @@ func decodeHeader(compact string, parts int, header any) error {
 	if err != nil {
 		return fmt.Errorf("%w: header is not base64url", ErrMalformed)
 	}
-	if err := json.Unmarshal(raw, header, json.RejectUnknownMembers(true)); err != nil {
+	if err := strict.Unmarshal(raw, header); err != nil {
 		return ErrAlgorithm
 	}
 	return nil
