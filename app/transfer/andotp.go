@@ -41,6 +41,9 @@ func readAndOTP(r *run, data []byte) error {
 			Type: otp.Type(strings.ToLower(a.Type)), Name: a.Label, Secret: a.Secret,
 			Algorithm: a.Algorithm, Digits: a.Digits, Period: a.Period, Counter: a.Counter,
 		}
+		if f.Type == "" { // files from before there were others
+			f.Type = otp.TOTP
+		}
 		if a.Issuer != nil {
 			f.Issuer = *a.Issuer
 		} else if issuer, name, found := strings.Cut(a.Label, " - "); found {

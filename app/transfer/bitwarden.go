@@ -112,6 +112,7 @@ func isBitwardenCSV(text []byte) bool {
 
 func readBitwardenCSV(r *run, text []byte) error {
 	table := csv.NewReader(bytes.NewReader(text))
+	table.FieldsPerRecord = -1 // a spreadsheet leaves empty cells at the end out
 	rows, err := table.ReadAll()
 	if err != nil {
 		return fmt.Errorf("%w: the table does not read; export it again", ErrDamaged)
@@ -122,7 +123,7 @@ func readBitwardenCSV(r *run, text []byte) error {
 	}
 	for _, row := range rows[1:] {
 		cell := func(name string) string {
-			if i, ok := column[name]; ok {
+			if i, ok := column[name]; ok && i < len(row) {
 				return row[i]
 			}
 			return ""

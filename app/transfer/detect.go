@@ -2,14 +2,18 @@ package transfer
 
 import (
 	"bytes"
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"countersign/crypto/backup"
+	"countersign/crypto/otp"
 )
 
 // reader reads one format out of data that detect has recognised.
@@ -19,6 +23,7 @@ type reader func(*run) error
 // members, then text by its lines, and last andOTP's encrypted form, which has
 // no mark at all.
 func detect(data []byte, filename string) (Format, reader, error) {
+	data = fromUTF16(data)
 	body := bytes.TrimPrefix(data, []byte("\ufeff"))
 	text := bytes.TrimSpace(body)
 	switch {
@@ -37,6 +42,27 @@ func detect(data []byte, filename string) (Format, reader, error) {
 	default:
 		return "", nil, fmt.Errorf("%w: %s", ErrUnknownFormat, binaryHint(data))
 	}
+}
+
+// fromUTF16 turns a text of 16-bit units with a byte order mark, as an editor may
+// have saved a list of links, into UTF-8. Anything else stays as it is.
+func fromUTF16(data []byte) []byte {
+	var order binary.ByteOrder
+	switch {
+	case len(data)%2 != 0:
+		return data
+	case bytes.HasPrefix(data, []byte{0xff, 0xfe}):
+		order = binary.LittleEndian
+	case bytes.HasPrefix(data, []byte{0xfe, 0xff}):
+		order = binary.BigEndian
+	default:
+		return data
+	}
+	units := make([]uint16, 0, len(data)/2)
+	for rest := data[2:]; len(rest) > 0; rest = rest[2:] {
+		units = append(units, order.Uint16(rest))
+	}
+	return []byte(string(utf16.Decode(units)))
 }
 
 // binaryHint says what to do about a file that is no export itself.
@@ -164,16 +190,26 @@ func detectArray(text []byte, array []jsontext.Value) (Format, reader, error) {
 // decode reads JSON of another app: strictly (no duplicate names, exact case,
 // valid UTF-8), but with members that this app has no use for.
 func decode(data []byte, into any) error {
-	if err := json.Unmarshal(data, into); err != nil {
-		// The library quotes the offending value, which may be a secret.
-		return fmt.Errorf("%w: its JSON does not read; export it again", ErrDamaged)
+	err := json.Unmarshal(data, into)
+	if err == nil {
+		return nil
 	}
-	return nil
+	// The library quotes the offending value, which may be a secret: the place is
+	// enough.
+	var semantic *json.SemanticError
+	if errors.As(err, &semantic) && semantic.JSONPointer != "" {
+		place := otp.CleanText(string(semantic.JSONPointer))
+		return fmt.Errorf("%w: its %s is of another kind than the app writes; export it again", ErrDamaged, place[:min(len(place), maxPlace)])
+	}
+	return fmt.Errorf("%w: its JSON does not read; export it again", ErrDamaged)
 }
+
+// maxPlace bounds what an error says of a place in a file, in octets.
+const maxPlace = 200
 
 // hasLinks tells whether some line is a link that carries keys.
 func hasLinks(text []byte) bool {
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(lineEnds.Replace(string(text))) {
 		if isLink(line) {
 			return true
 		}

@@ -72,18 +72,15 @@ func readEnteEncrypted(r *run, data []byte) error {
 	return readLinks(r, bytes.TrimSpace(plain))
 }
 
-// enteEntry takes what Ente keeps beside the key from a link, if it is Ente's.
-func enteEntry(link string) (Entry, error) {
-	text := otp.Parameter(link, "codeDisplay")
-	if text == "" {
-		return Entry{}, nil
-	}
+// enteEntry takes what Ente keeps beside the key from a link, if it is Ente's. Where
+// that does not read, the key is worth more than its tags.
+func enteEntry(link string) Entry {
 	var display enteDisplay
-	if err := decode([]byte(text), &display); err != nil {
-		return Entry{}, &otp.FieldError{Field: "codeDisplay", Reason: "is not the JSON that Ente writes"}
+	if text := otp.Parameter(link, "codeDisplay"); text == "" || decode([]byte(text), &display) != nil {
+		return Entry{}
 	}
 	return Entry{
 		Groups: display.Tags, Note: display.Note, Icon: display.IconID,
 		Pinned: display.Pinned, Trashed: display.Trashed,
-	}, nil
+	}
 }

@@ -222,10 +222,17 @@ func TestMigrationLinksThatAreRefused(t *testing.T) {
 
 func TestAPlusInMigrationDataIsAPlus(t *testing.T) {
 	// One account whose secret's base64 has a plus, unescaped.
-	const link = "otpauth-migration://offline?data=Cg0KBPvv++8SATEgASgBMAI="
-	result, err := read(t, []byte(link), "", transfer.Options{})
-	if err != nil || len(result.Entries) != 1 || result.Entries[0].Key.Secret != "\xfb\xef\xfb\xef" {
-		t.Errorf("%v, got %s", err, show(result.Entries))
+	for name, link := range map[string]string{
+		"as it is":              "otpauth-migration://offline?data=Cg0KBPvv++8SATEgASgBMAI=",
+		"escaped":               "otpauth-migration://offline?data=Cg0KBPvv%2B%2B8SATEgASgBMAI%3D",
+		"taken for a space":     "otpauth-migration://offline?data=Cg0KBPvv  8SATEgASgBMAI=",
+		"of URLs' alphabet":     "otpauth-migration://offline?data=Cg0KBPvv--8SATEgASgBMAI",
+		"in capitals, and more": "OTPAUTH-MIGRATION://OFFLINE?x=1&DATA=Cg0KBPvv++8SATEgASgBMAI=&y=2",
+	} {
+		result, err := read(t, []byte(link), "", transfer.Options{})
+		if err != nil || len(result.Entries) != 1 || result.Entries[0].Key.Secret != "\xfb\xef\xfb\xef" {
+			t.Errorf("%s: %v, got %s", name, err, show(result.Entries))
+		}
 	}
 }
 

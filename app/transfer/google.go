@@ -165,6 +165,10 @@ func (a migrationAccount) fields() (fields, error) {
 	return f, nil
 }
 
+// base64Kinds makes the usual alphabet of what writers and copies make of it: the
+// one for URLs (RFC 4648 §5), and a + that was taken for a space on the way.
+var base64Kinds = strings.NewReplacer("-", "+", "_", "/", " ", "+")
+
 // parseMigration decodes one link. In its data + is a plus: base64's, which
 // some writers leave unescaped.
 func parseMigration(link string) (migration, error) {
@@ -173,15 +177,15 @@ func parseMigration(link string) (migration, error) {
 		return migration{}, fmt.Errorf("%w: the link has no data; scan the code again", ErrDamaged)
 	}
 	for part := range strings.SplitSeq(query, "&") {
-		text, ok := strings.CutPrefix(part, "data=")
-		if !ok {
+		name, text, _ := strings.Cut(part, "=")
+		if !strings.EqualFold(name, "data") {
 			continue
 		}
 		plain, err := url.PathUnescape(text)
 		if err != nil {
 			return migration{}, fmt.Errorf("%w: the link's data is cut short; scan the code again", ErrDamaged)
 		}
-		raw, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(plain, "="))
+		raw, err := base64.RawStdEncoding.DecodeString(base64Kinds.Replace(strings.TrimRight(plain, "= ")))
 		if err != nil {
 			return migration{}, fmt.Errorf("%w: the link's data is not base64; scan the code again", ErrDamaged)
 		}

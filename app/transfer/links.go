@@ -36,18 +36,26 @@ func linkFormat(text []byte) Format {
 	}
 }
 
+// lineEnds makes one of the three ways to end a line.
+var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
+
+// isComment tells a line that people write between links.
+func isComment(line string) bool {
+	return strings.HasPrefix(line, "#") || strings.HasPrefix(line, "//")
+}
+
 // readLinks reads a line each: otpauth and its relatives, and the parts of
 // Google Authenticator's exports. A line that is no link is listed by its
 // number, since what it holds may be a secret.
 func readLinks(r *run, text []byte) error {
 	var exports []*Batch
 	number := 0
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(lineEnds.Replace(string(text))) {
 		number++
 		line = strings.TrimSpace(line)
 		var err error
 		switch {
-		case line == "":
+		case line == "" || isComment(line):
 		case isMigration(line):
 			exports, err = addPart(exports, line)
 		default:
@@ -87,10 +95,7 @@ func readLink(r *run, line string, number int) error {
 		r.result.Unsupported[len(r.result.Unsupported)-1].Line = number
 		return nil
 	}
-	entry, err := enteEntry(line)
-	if err != nil {
-		return r.leaveOut(title(key.Issuer, key.Name), err)
-	}
+	entry := enteEntry(line)
 	entry.Key = key
 	return r.add(entry)
 }

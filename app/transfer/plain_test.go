@@ -2,11 +2,13 @@ package transfer_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"reflect"
 	"strings"
 	"testing"
+	"unicode/utf16"
 
 	"countersign/app/transfer"
 	"countersign/crypto/otp"
@@ -59,6 +61,15 @@ func read(t *testing.T, data []byte, filename string, opts transfer.Options) (tr
 		t.Errorf("an error came with entries: %v", err)
 	}
 	return result, err
+}
+
+// inUTF16 writes a text as 16-bit units.
+func inUTF16(order binary.AppendByteOrder, text string) string {
+	var b []byte
+	for _, unit := range utf16.Encode([]rune(text)) {
+		b = order.AppendUint16(b, unit)
+	}
+	return string(b)
 }
 
 // show prints entries with what hides itself.
@@ -140,8 +151,8 @@ func plainFiles() []plainFile {
 			want: []entry{
 				{link: "otpauth://totp/ACME:alice?secret=" + secretA, groups: []string{"Work"}, note: "a b", icon: "acme", pinned: true, trashed: true},
 				{link: "otpauth://steam/Steam:s?secret=" + secretA},
+				{link: "otpauth://totp/X:y?secret=" + secretA},
 			},
-			unsupported: map[string]string{"X (y)": "codeDisplay:"},
 		},
 		{
 			name: "Stratum", format: transfer.FormatStratum,
@@ -278,6 +289,33 @@ func plainFiles() []plainFile {
 			file: `{"format":"countersign-accounts","version":1,"created":"2026-01-02T03:04:05Z","entries":[{"uri":"otpauth://totp/ACME:alice?secret=` + secretA + `","groups":["Work"],"note":"n","pinned":true}]}`,
 			want: []entry{{link: "otpauth://totp/ACME:alice?secret=" + secretA, groups: []string{"Work"}, note: "n", pinned: true}},
 		},
+		{
+			name: "links with comments, of a Mac of old", format: transfer.FormatURIs,
+			file: "# work\rotpauth://totp/ACME:alice?secret=" + secretA + "\r// home\r\rotpauth://totp/B:b?secret=" + secretB + "&digits=4\r",
+			want: []entry{{link: "otpauth://totp/ACME:alice?secret=" + secretA}},
+
+			unsupported: map[string]string{"line 5": "digits:"},
+		},
+		{
+			name: "links in 16 bits, little end first", format: transfer.FormatURIs,
+			file: inUTF16(binary.LittleEndian, "\ufeffotpauth://totp/ไทย:a?secret="+secretA+"\r\n"),
+			want: []entry{{link: "otpauth://totp/ไทย:a?secret=" + secretA}},
+		},
+		{
+			name: "links in 16 bits, big end first", format: transfer.FormatURIs,
+			file: inUTF16(binary.BigEndian, "\ufeffotpauth://totp/😀:a?secret="+secretA+"\r\n"),
+			want: []entry{{link: "otpauth://totp/😀:a?secret=" + secretA}},
+		},
+		{
+			name: "andOTP before there were kinds", format: transfer.FormatAndOTP,
+			file: `[{"secret":"` + secretA + `","label":"ACME - alice","period":30}]`,
+			want: []entry{{link: "otpauth://totp/ACME:alice?secret=" + secretA}},
+		},
+		{
+			name: "Bitwarden CSV with short lines", format: transfer.FormatBitwardenCSV,
+			file: "\ufefffolder,name,login_totp,notes\n,ACME," + secretA + "\n,Short\n,Long," + secretB + ",n,,\n",
+			want: []entry{{link: "otpauth://totp/ACME:?secret=" + secretA}, {link: "otpauth://totp/Long:?secret=" + secretB, note: "n"}},
+		},
 	}
 }
 
@@ -381,6 +419,26 @@ func TestFilesThatAreRefused(t *testing.T) {
 				t.Errorf("got %v, %v; want %v", result, err, c.want)
 			}
 		})
+	}
+}
+
+// A member of another type is named by its place, and its value is not said.
+func TestAWrongTypeIsNamedByItsPlace(t *testing.T) {
+	aegis := func(info string) string {
+		return `{"version":1,"header":{},"db":{"version":3,"entries":[{"type":"hotp","name":"n","issuer":"i","info":` + info + `}]}}`
+	}
+	for file, place := range map[string]string{
+		aegis(`{"secret":"` + secretA + `","algo":"SHA1","digits":"six"}`):                            "/db/entries/0/info/digits",
+		aegis(`{"secret":"` + secretA + `","algo":"SHA1","digits":6.5}`):                              "/db/entries/0/info/digits",
+		aegis(`{"secret":"` + secretA + `","algo":"SHA1","digits":6,"counter":18446744073709551616}`): "/db/entries/0/info/counter",
+		aegis(`{"secret":["` + secretA + `"],"algo":"SHA1","digits":6}`):                              "/db/entries/0/info/secret",
+		`{"tokens":[{"secret":[1,"` + secretA + `"]}]}`:                                               "/tokens/0/secret/1",
+		`{"schemaVersion":4,"services":[{"name":"x","secret":7}]}`:                                    "/services/0/secret",
+	} {
+		_, err := read(t, []byte(file), "", transfer.Options{})
+		if !errors.Is(err, transfer.ErrDamaged) || !strings.Contains(err.Error(), place+" ") || strings.Contains(err.Error(), secretA[:8]) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v", file, err)
+		}
 	}
 }
 
