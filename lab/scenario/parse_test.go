@@ -71,7 +71,7 @@ func TestABrokenFileSaysWhereAndWhatWasExpected(t *testing.T) {
 		"expects nothing":               {", state: approved", "", `f.yaml:13: the expectation of the sign-in "sign_in" expects nothing`},
 		"nothing expected at all":       {"then:\n  - {sign_in: sign_in, state: approved}\n", "", `f.yaml:1: the scenario expects nothing, so it cannot fail`},
 		"broker control of a push":      {"{sign_in: sign_in, state: approved}", "{device: phone, for: sign_in, show_number_again: hidden}", `f.yaml:13: the sign-in "sign_in" was not started with sign_in_here`},
-		"short password":                {"correct horse", "short", `f.yaml:5: A password has 8 characters or more.`},
+		"short password":                {"correct horse", "short", `f.yaml:5: a password has 8 characters or more`},
 		"a key given twice":             {"rules: [1]", "rules: [1]\nrules: [2]", `f.yaml:3: `},
 		"an anchor":                     {"{platform: ios}", "&a {platform: ios}", `f.yaml:7: devices.phone: expected a mapping, got an anchor, alias, merge or tag`},
 		"no YAML":                       {"rules: [1]", "rules: [1", `f.yaml:`},

@@ -51,7 +51,7 @@ func (t *traffic) counts() (c counts, err error) {
 			case "countersign_messages_total":
 				c.taken += n
 			case "countersign_messages_sent_total":
-				if labels["type"] != message.TypeRevoked { // which does not come by way of Post
+				if kind := labels["type"]; kind != message.TypeRevoked && kind != message.TypeDevices { // which do not come by way of Post
 					c.sent += n
 				}
 				if labels["result"] == "delivered" {

@@ -26,6 +26,7 @@ type starting struct {
 	account account
 	ended   []change // challenges that gave way to this one
 	refusal *Refusal // what stood against it, where a decoy hides that
+	byName  bool     // on a page that takes a name only
 }
 
 // Start begins a sign-in: policy decides what it asks, limits decide whether it
@@ -171,7 +172,7 @@ func (s *Service) prepare(tx store.Tx, req Request) (starting, error) {
 	if ttl <= 0 {
 		ttl = DefaultTTL
 	}
-	st := starting{record: record{
+	st := starting{byName: req.Decoy, record: record{
 		ID: message.NewID(), Client: req.Client.ID, ClientName: req.Client.Name, Scenario: req.Scenario, State: Pending,
 		Context: req.Context, Source: source(req), CreatedAt: now, ExpiresAt: now.Add(min(ttl, message.Lifetime)), Broker: req.Broker,
 	}}
@@ -378,7 +379,10 @@ func (st *starting) deny(decoy bool) error {
 // keep draws the number and writes everything, before anyone is asked.
 func (s *Service) keep(tx store.Tx, st *starting) error {
 	r := &st.record
-	if r.State == Pending && r.Mode == message.ModeNumber {
+	// A page that takes a name only shows a number for every name: in the preview
+	// a device that is asked to approve without one would else tell that the name
+	// is somebody's.
+	if r.State == Pending && (r.Mode == message.ModeNumber || st.byName && r.Mode != "") {
 		var err error
 		if r.Number, err = newNumber(st.facts.Settings.NumberDigits); err != nil {
 			return err

@@ -373,6 +373,41 @@ func TestPagesThatTakeANameTellNothing(t *testing.T) {
 	}
 }
 
+// In the preview a device may be asked to approve without a number. A page that
+// then showed none would tell that the name is somebody's.
+func TestPagesThatTakeANameTellNothingInThePreview(t *testing.T) {
+	s := newSite(t)
+	s.Settings(func(set *tenant.Settings) { set.Rollout = policy.Preview })
+	zoe := s.Device(s.User(directory.User{Name: "zoe"}))
+	ada := s.Device(s.User(directory.User{Name: "ada", Admin: true}))
+	asked := map[string]policy.Experience{"/phone": policy.PhoneSignIn, "/reset": policy.ApproveDeny}
+	for _, path := range []string{"/phone", "/reset"} {
+		var first shown
+		for i, name := range []string{"nobody", "zoe", "ada"} {
+			s.newBrowser()
+			p := s.post(path, "username", name).want(http.StatusOK, "number")
+			p.body = strings.Replace(p.body, ">"+p.number()+"<", ">NN<", 1)
+			p.body = strings.Replace(p.body, p.find(`aria-label="The number: (\d \d)"`), "N N", 1)
+			if i == 0 {
+				first = p
+			} else if p.body != first.body {
+				t.Errorf("%s: the page for %s differs:\n%s\n%s", path, name, p.body, first.body)
+			}
+		}
+		for _, device := range []directory.Device{zoe, ada} {
+			m, ok := s.Asked(device.ID)
+			if !ok || (m.Mode == message.ModeApproveDeny) != (asked[path] == policy.ApproveDeny) {
+				t.Errorf("%s: the device is asked %+v", path, m)
+			}
+		}
+		s.Clock.Move(2 * time.Hour)
+	}
+	// What the device is asked is what approves, number or not.
+	s.post("/reset", "username", "zoe").want(http.StatusOK, "number").has("If it asks for a number")
+	s.Approve(zoe, "")
+	s.get("/challenge").want(http.StatusOK, "new-password")
+}
+
 func TestNamesAloneAreLimitedByAddress(t *testing.T) {
 	s := newSite(t)
 	var last shown

@@ -84,7 +84,7 @@ var errNoChallenge = errors.New("web: no challenge in this session")
 
 // numberView is the data of number.html.
 type numberView struct {
-	State, Number, Spoken, App, Hint string
+	State, Number, Spoken, App, Lead, Hint string
 	Remaining, Total                 int
 	HasCode                          bool
 }
@@ -132,16 +132,23 @@ func (web *Web) halfway(w http.ResponseWriter, r *http.Request, current session.
 
 func (web *Web) showNumber(w http.ResponseWriter, r *http.Request, current session.Session, c challenge.Challenge) error {
 	v := numberView{
-		State: "number", Number: c.Number, Spoken: spoken(c.Number), App: AppName, Hint: "number.hint",
+		State: "number", Number: c.Number, Spoken: spoken(c.Number), App: AppName, Lead: "number.lead", Hint: "number.hint",
 		Remaining: max(int(c.ExpiresAt.Sub(web.Now())/time.Second), 0), Total: int(c.ExpiresAt.Sub(c.CreatedAt) / time.Second),
 	}
 	title := "number.title"
 	switch {
 	case c.Number == "":
-		v.State, title = "approve", "number.approve_title"
+		v.State, v.Lead, title = "approve", "number.approve", "number.approve_title"
 	case current.Stage == session.Named:
 		// Nobody has proven who they are: the words hold for every name.
 		v.Hint = "number.hint_name"
+		settings, err := web.settings(r.Context())
+		if err != nil {
+			return err
+		}
+		if settings.Rollout == policy.Preview && current.Flow == flowReset {
+			v.Lead, title = "number.maybe", "number.maybe_title"
+		}
 	}
 	if current.Stage != session.Named {
 		m, err := web.methods(r.Context(), current.User)
