@@ -153,6 +153,27 @@ func TestARevokedDeviceIsRefusedAndTold(t *testing.T) {
 	next[message.Revoked](d)
 }
 
+func TestTheOthersAreToldOfANewDeviceAndItIsNot(t *testing.T) {
+	s := run(t, unlimited())
+	first := s.enrolled("zoe")
+	second := s.another("zoe")
+	if got := next[message.Notice](first); got.Kind != message.NoticeDeviceAdded {
+		t.Errorf("the first was told %s", got.Kind)
+	}
+	var owner string
+	check(t, s.v.Store.View(context.Background(), func(tx store.Tx) error {
+		found, err := s.v.Directory.DeviceByID(tx, first.signing.Thumbprint())
+		owner = found.User
+		return err
+	}))
+	s.v.Challenges.Notify(context.Background(), owner, message.NoticePasswordChanged, "")
+	for _, d := range []*device{first, second} {
+		if got := next[message.Notice](d); got.Kind != message.NoticePasswordChanged {
+			t.Errorf("the next that a device was told is %s of %q", got.Kind, got.Detail)
+		}
+	}
+}
+
 func TestARekeyReplacesTheKeysOfTheOldOnesOwner(t *testing.T) {
 	s := run(t, unlimited())
 	d := s.enrolled("zoe")

@@ -318,7 +318,7 @@ func (s *Service) Locks(ctx context.Context, user string) (push, totp time.Time,
 func (s *Service) Release(ctx context.Context, actor, user string) error {
 	err := s.Store.Update(ctx, func(tx store.Tx) error { return Release(tx, s.Audit, actor, user) })
 	if err == nil {
-		s.notifyUser(ctx, user, message.NoticeUnlocked, "")
+		s.notifyUser(ctx, user, message.NoticeUnlocked, "", "")
 	}
 	return err
 }
@@ -380,9 +380,10 @@ func (s *Service) wake(r record) {
 	}
 }
 
-// notifyUser sends a Notice to the user's devices. What fails is only logged:
-// the change that it tells of has happened.
-func (s *Service) notifyUser(ctx context.Context, user, kind, detail string) {
+// notifyUser sends a Notice to the user's devices but the one that made the
+// change itself, if it was one. What fails is only logged: the change that it
+// tells of has happened.
+func (s *Service) notifyUser(ctx context.Context, user, kind, detail string, but identity.Thumbprint) {
 	var devices []directory.Device
 	err := s.Store.View(ctx, func(tx store.Tx) (err error) {
 		devices, err = s.Directory.Devices(tx, user)
@@ -393,6 +394,9 @@ func (s *Service) notifyUser(ctx context.Context, user, kind, detail string) {
 		return
 	}
 	for _, d := range devices {
+		if d.ID == but {
+			continue
+		}
 		s.Post.Post(d.Encryption, d.ID, message.Notice{
 			Claims: message.NewClaims(s.Issuer, d.ID, s.Now(), message.EnrolmentLifetime), Kind: kind, Detail: detail,
 		})
@@ -401,5 +405,5 @@ func (s *Service) notifyUser(ctx context.Context, user, kind, detail string) {
 
 // Notify tells all of a user's devices of a change to the account.
 func (s *Service) Notify(ctx context.Context, user, kind, detail string) {
-	s.notifyUser(ctx, user, kind, detail)
+	s.notifyUser(ctx, user, kind, detail, "")
 }

@@ -182,17 +182,17 @@ func (s *Service) tell(ctx context.Context, c change) {
 	}
 	if c.locked {
 		s.Logger.WarnContext(ctx, "push locked after wrong numbers", "user", r.User)
-		s.notifyUser(ctx, r.User, message.NoticeLocked, "")
+		s.notifyUser(ctx, r.User, message.NoticeLocked, "", "")
 	}
 	if c.opened {
-		s.notifyUser(ctx, r.User, message.NoticeUnlocked, "")
+		s.notifyUser(ctx, r.User, message.NoticeUnlocked, "", "")
 	}
 	if r.Enrolment != "" && r.State == Approved {
-		s.notifyUser(ctx, r.User, message.NoticeDeviceAdded, r.DeviceName)
+		s.notifyUser(ctx, r.User, message.NoticeDeviceAdded, r.DeviceName, r.Device) // it knows of itself
 	}
 	if r.Enrolment == "" && r.Reason == message.ReasonReported {
 		s.Logger.WarnContext(ctx, "sign-in reported by its user", "user", r.User, "challenge", r.ID, "source", r.Source)
-		s.notifyUser(ctx, r.User, message.NoticeReported, "")
+		s.notifyUser(ctx, r.User, message.NoticeReported, "", "")
 	}
 }
 
