@@ -599,6 +599,51 @@ func TestClockDriftWarns(t *testing.T) {
 	}
 }
 
+// A clock that is off by minutes refuses every message, and must be told of all
+// the same: by what the verifier signed in its future, or by the relay's word.
+func TestAClockThatIsFarOffIsToldOf(t *testing.T) {
+	for name, c := range map[string]struct {
+		off   time.Duration // of this clock
+		relay bool          // the relay says its time
+		warn  bool
+	}{
+		"behind":                        {-10 * time.Minute, false, true},
+		"behind, with the relay's word": {-10 * time.Minute, true, true},
+		"ahead":                         {10 * time.Minute, false, false}, // indistinguishable from old messages
+		"ahead, with the relay's word":  {10 * time.Minute, true, true},
+		"right, with the relay's word":  {0, true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				off := time.Duration(0)
+				d, v, account := enrolled(t, phone, func(cfg *Config) { cfg.Now = func() time.Time { return time.Now().Add(off) } })
+				d.mu.Lock()
+				d.drift = drift{}
+				d.mu.Unlock()
+				off = c.off
+				v.ask()
+				if c.relay {
+					d.links[account.ID].carrier.(*fakeCarrier).c.Clock(time.Now())
+				}
+				if ahead, warn := d.Drift(); warn != c.warn || warn && ahead != c.off {
+					t.Errorf("%v, %v", ahead, warn)
+				}
+			})
+		})
+	}
+}
+
+// A relay that lies about the time is not believed against a verifier's signature.
+func TestTheVerifiersTimeGoesBeforeTheRelays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, _, account := enrolled(t, phone)
+		d.links[account.ID].carrier.(*fakeCarrier).c.Clock(time.Now().Add(time.Hour))
+		if ahead, warn := d.Drift(); warn {
+			t.Errorf("warns of %v", ahead)
+		}
+	})
+}
+
 func TestLinksAreRead(t *testing.T) {
 	d := newDevice(t, phone)
 	d.open(t)

@@ -174,8 +174,12 @@ func (a *App) clearClipboard(now time.Time) (next time.Time) {
 // Drift is measured by the times that verifiers sign. A message can only be
 // late, never early: iat in the future proves that this clock is behind, while
 // iat in the past may be the network's doing, so the least of several is taken.
+//
+// What time it is by a relay is nobody's signed word, and counts where no verifier
+// has given any: a clock that is off by minutes takes all of theirs for expired.
 type drift struct {
 	samples []time.Duration // this clock less the verifier's, the latest last
+	relay   *time.Duration  // this clock less the relay's
 	warned  bool
 }
 
@@ -194,6 +198,21 @@ func (a *App) observe(issued time.Time) {
 	if len(d.samples) > driftSamples {
 		d.samples = d.samples[1:]
 	}
+	a.judgeDrift()
+}
+
+// hear takes what time it is by a relay.
+func (a *App) hear(relay time.Time) {
+	a.mu.Lock()
+	ahead := a.now().Sub(relay).Round(time.Second)
+	a.drift.relay = &ahead
+	a.judgeDrift()
+}
+
+// judgeDrift tells where the verdict changed. It is called with mu held, and lets
+// go of it.
+func (a *App) judgeDrift() {
+	d := &a.drift
 	_, warn := d.verdict()
 	changed := warn != d.warned
 	d.warned = warn
@@ -207,7 +226,10 @@ func (a *App) observe(issued time.Time) {
 // that is ahead: it may have waited for this device to come back.
 func (d *drift) verdict() (ahead time.Duration, warn bool) {
 	if len(d.samples) == 0 {
-		return 0, false
+		if d.relay == nil {
+			return 0, false
+		}
+		return *d.relay, *d.relay <= -driftWarning || *d.relay >= driftWarning
 	}
 	ahead = d.samples[0]
 	for _, s := range d.samples[1:] {

@@ -20,6 +20,7 @@ type Connection struct {
 	Pin      []byte              // of the relay's TLS key; nil: the certificate authorities
 	Receive  func(ctx context.Context, from identity.Thumbprint, body string)
 	State    func(connected bool, reason error)
+	Clock    func(relay time.Time) // told what time it is by the relay, which may lie
 }
 
 // Carrier carries envelopes between the device and a verifier. transport.Client
@@ -38,7 +39,7 @@ func Websocket(log *slog.Logger, now func() time.Time) Connector {
 		return transport.NewClient(transport.Config{
 			URL: c.Relay, Key: c.Key, Role: transport.RoleDevice, Pin: c.Pin,
 			Verifiers: func() []identity.Thumbprint { return []identity.Thumbprint{c.Verifier} },
-			Receive:   c.Receive, Connected: c.State, Logger: log, Now: now,
+			Receive:   c.Receive, Connected: c.State, Clock: c.Clock, Logger: log, Now: now,
 		})
 	}
 }

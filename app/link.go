@@ -46,7 +46,7 @@ func newLink(a *App, account string, keys pushSecret) *link {
 	l := &link{app: a, account: account, keys: keys, kick: make(chan struct{}, 1), online: make(chan struct{}), seen: map[string]time.Time{}}
 	carrier, err := a.connect(Connection{
 		Relay: keys.relay, Key: keys.signing, Verifier: keys.verifier, Pin: keys.pin,
-		Receive: l.receive, State: l.state,
+		Receive: l.receive, State: l.state, Clock: a.hear,
 	})
 	if err != nil {
 		l.err = err
@@ -234,7 +234,13 @@ func (l *link) take(ctx context.Context, from identity.Thumbprint, body string) 
 	}
 	now := l.app.now()
 	trust := envelope.Thumbprint(l.keys.verifier, message.TypeChallenge, message.TypeOutcome, message.TypeNotice, message.TypeDevices, message.TypeRevoked)
-	m, _, err := message.Open(body, l.keys.encryption, l.keys.signing.Thumbprint(), now, trust)
+	m, signed, err := message.Open(body, l.keys.encryption, l.keys.signing.Thumbprint(), now, trust)
+	if errors.Is(err, message.ErrNotYet) {
+		// Signed in this clock's future: it is behind, and by too much to go on.
+		if early, decoded := message.Decode(signed.Type, signed.Payload); decoded == nil {
+			l.app.observe(time.Unix(early.Head().IssuedAt, 0))
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -269,11 +275,13 @@ func (l *link) take(ctx context.Context, from identity.Thumbprint, body string) 
 		if !l.first(m.ID, head.Expires) {
 			return errReplay
 		}
+		l.app.observe(time.Unix(m.IssuedAt, 0))
 		return l.app.noticed(ctx, l, m)
 	case message.Devices:
 		if !l.first(m.ID, head.Expires) {
 			return errReplay
 		}
+		l.app.observe(time.Unix(m.IssuedAt, 0))
 		return l.app.listed(ctx, l, m)
 	case message.Revoked:
 		return l.app.revoked(ctx, l)

@@ -183,7 +183,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		(&refusal{http.StatusServiceUnavailable, "full", "This relay is full; come back later."}).write(w)
 		return
 	}
-	ws, err := s.upgrader.Upgrade(w, r, nil)
+	// What net/http would say: a device whose clock is wrong learns it here.
+	date := http.Header{"Date": {s.config.Now().UTC().Format(http.TimeFormat)}}
+	ws, err := s.upgrader.Upgrade(w, r, date)
 	if err != nil { // Upgrade has answered
 		s.count.Add(-1)
 		s.metrics.refused.WithLabelValues("not_websocket").Inc()

@@ -81,8 +81,12 @@ type Config struct {
 	// the reason of its absence changes. The error may be shown to the user.
 	// It is called by one goroutine at a time and must not block.
 	Connected func(connected bool, reason error)
-	Logger    *slog.Logger     // nothing is logged without it
-	Now       func() time.Time // time.Now, if nil; network deadlines always use the system's clock
+	// Clock, if set, is told at each connection what time it is by the relay: the
+	// Date of its HTTP answer (RFC 9110 §6.6.1), where there is one. It proves
+	// nothing, since a relay can say what it likes. It must not block.
+	Clock  func(relay time.Time)
+	Logger *slog.Logger     // nothing is logged without it
+	Now    func() time.Time // time.Now, if nil; network deadlines always use the system's clock
 
 	// NetDial, if set, makes the connection that the websocket runs on: a
 	// verifier reaches the relay in its own process by it. URL stays what is

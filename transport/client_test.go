@@ -151,6 +151,17 @@ func TestADeviceAndItsVerifierMeet(t *testing.T) {
 	}
 }
 
+func TestAClientHearsWhatTimeItIsByTheRelay(t *testing.T) {
+	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	key := generate(t)
+	_, url := startRelay(t, relay.Config{Verifiers: []identity.Thumbprint{key.Thumbprint()}, Now: func() time.Time { return at }})
+	heard := make(chan time.Time, 1)
+	start(t, transport.Config{URL: url, Key: key, Role: transport.RoleVerifier, Clock: func(relay time.Time) { heard <- relay }}).connected(t)
+	if got := <-heard; !got.Equal(at) {
+		t.Errorf("heard %v, it is %v", got, at)
+	}
+}
+
 func TestAVerifierInTheRelaysProcessNeedsNoSocket(t *testing.T) {
 	key := generate(t)
 	config := relay.Config{Verifiers: []identity.Thumbprint{key.Thumbprint()}}

@@ -84,6 +84,9 @@ func (c *Client) dial(ctx context.Context) (*websocket.Conn, error) {
 	conn, response, err := dialer.DialContext(ctx, c.config.URL, nil)
 	if response != nil {
 		_ = response.Body.Close()
+		if at, err := http.ParseTime(response.Header.Get("Date")); err == nil && c.config.Clock != nil {
+			c.config.Clock(at)
+		}
 	}
 	if err == nil {
 		return conn, nil
