@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,14 +49,15 @@ type server struct {
 	t                 *testing.T
 	data, config, url string
 	key               string
+	within            []string // a command that runs the server, and hands it its own process
 	process           *exec.Cmd
-	log               *bytes.Buffer
+	log               string // a file
 }
 
 func newServer(t *testing.T) *server {
 	t.Helper()
 	dir := t.TempDir()
-	s := &server{t: t, data: filepath.Join(dir, "data"), config: filepath.Join(dir, "config.yaml"), url: "http://" + freeAddress(t)}
+	s := &server{t: t, data: filepath.Join(dir, "data"), config: filepath.Join(dir, "config.yaml"), url: "http://" + freeAddress(t), log: filepath.Join(dir, "log")}
 	limits := "limits: {starts_5m: 100000, starts_1h: 100000, starts_1d: 100000, backoff: []}\n"
 	check(t, os.WriteFile(s.config, []byte(limits), 0o600))
 	s.start()
@@ -86,10 +88,13 @@ func check(t *testing.T, err error) {
 
 func (s *server) start() {
 	s.t.Helper()
-	s.log = &bytes.Buffer{}
-	s.process = exec.Command(filepath.Join(bin, "countersignd"), "serve", "--data", s.data, "--config", s.config,
+	log, err := os.Create(s.log)
+	check(s.t, err)
+	defer func() { _ = log.Close() }()
+	command := append(slices.Clone(s.within), filepath.Join(bin, "countersignd"), "serve", "--data", s.data, "--config", s.config,
 		"--listen", strings.TrimPrefix(s.url, "http://"))
-	s.process.Stderr = s.log
+	s.process = exec.Command(command[0], command[1:]...)
+	s.process.Stderr = log
 	check(s.t, s.process.Start())
 	deadline := time.After(20 * time.Second)
 	for {
@@ -102,10 +107,17 @@ func (s *server) start() {
 		}
 		select {
 		case <-deadline:
-			s.t.Fatalf("the server does not start: %s", s.log)
+			s.t.Fatalf("the server does not start: %s", s.said())
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
+}
+
+// said is what the server has logged since it started.
+func (s *server) said() string {
+	text, err := os.ReadFile(s.log)
+	check(s.t, err)
+	return string(text)
 }
 
 // kill is kill -9: the process gets no chance to put anything in order.
@@ -161,7 +173,7 @@ func (s *server) begin(user string) challenge {
 	var c challenge
 	status, err := s.call("POST", "/challenges", fmt.Sprintf(`{"user":%q,"ttl":60}`, user), &c)
 	if err != nil || status != http.StatusCreated || c.Experience != "number_match" {
-		s.t.Fatalf("starting for %s: %d %+v, %v: %s", user, status, c, err, s.log)
+		s.t.Fatalf("starting for %s: %d %+v, %v: %s", user, status, c, err, s.said())
 	}
 	return c
 }
@@ -288,7 +300,7 @@ func TestWhatCannotWorkSaysSoInOneLine(t *testing.T) {
 		{"a port in use", 1, "address already in use", []string{"serve", "--data", data, "--listen", taken.Addr().String()}},
 		{"a data folder that is a file", 1, file, []string{"serve", "--data", file}},
 		{"a wrong flag", 2, "--frob", []string{"serve", "--frob"}},
-		{"a bad config key", 1, "startz", []string{"serve", "--data", data, "--config", file}},
+		{"a bad config key", 2, "startz", []string{"serve", "--data", data, "--config", file}},
 		{"no such config", 1, "nowhere.yaml", []string{"serve", "--data", data, "--config", filepath.Join(dir, "nowhere.yaml")}},
 		{"the open air without TLS", 2, "--tls-cert", []string{"serve", "--data", data, "--listen", "0.0.0.0:0"}},
 		{"half of a certificate", 2, "--tls-key", []string{"serve", "--data", data, "--tls-cert", file}},

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+
+	"countersign/verifier/store"
 )
 
 // Problem is an error as the caller may see it, apart from the one that is
@@ -45,6 +47,7 @@ func (p *Problem) Unwrap() error { return p.Err }
 // The codes that every JSON interface shares.
 const (
 	CodeInternal       = "internal_error"
+	CodeStorageFull    = "storage_full"
 	CodeInvalidRequest = "invalid_request"
 	CodeTooLarge       = "body_too_large"
 	CodeUnauthorised   = "unauthorized" // spelled as the status phrase is
@@ -61,8 +64,15 @@ func Invalid(format string, args ...any) *Problem {
 	}
 }
 
-// Internal is a failure of the server's own. Nothing of err is shown.
+// Internal is a failure of the server's own. Nothing of err is shown, but that
+// the disk is full: whoever hears it can tell the operator what to do.
 func Internal(err error) *Problem {
+	if errors.Is(err, store.ErrFull) {
+		return &Problem{
+			Status: http.StatusServiceUnavailable, Code: CodeStorageFull, Title: "The server's disk is full",
+			Detail: "Nothing was stored. The operator must free some space; then try again.", Err: err,
+		}
+	}
 	return &Problem{
 		Status: http.StatusInternalServerError, Code: CodeInternal, Title: "Something went wrong on the server",
 		Detail: "Try again. If it stays, tell the operator the request-id of this answer.", Err: err,

@@ -39,7 +39,7 @@ func (s *Store) vacuumInto(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	c, err := dial(ctx, full)
+	c, err := dial(ctx, full, s.path)
 	if err != nil {
 		return err
 	}

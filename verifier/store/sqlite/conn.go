@@ -16,6 +16,7 @@ import (
 // middle of a statement) nothing is needed here, and it costs as much as a read.
 type conn struct {
 	driver driver.Conn
+	path   string
 	cache  cache // the writer's alone; a reader's keeps nothing
 	get, put, del,
 	forward, forwardOpen, reverse, reverseOpen,
@@ -32,10 +33,13 @@ type statement interface {
 }
 
 // dial opens a connection with no statements prepared.
-func dial(ctx context.Context, c driver.Connector) (*conn, error) {
+func dial(ctx context.Context, c driver.Connector, path string) (*conn, error) {
 	opened, err := c.Connect(ctx)
-	return &conn{driver: opened}, err
+	return &conn{driver: opened, path: path}, err
 }
+
+// failed names the file: what is wrong with a disk is mended by who knows which.
+func (c *conn) failed(err error) error { return fmt.Errorf("%s: %w", c.path, translate(err)) }
 
 // prepare prepares the statements.
 func (c *conn) prepare() error {
@@ -203,7 +207,7 @@ func (t *tx) check(bucket, key string) error {
 }
 
 func (t *tx) fail(err error) error {
-	t.broken = translate(err)
+	t.broken = t.conn.failed(err)
 	return t.broken
 }
 

@@ -101,10 +101,10 @@ func open(ctx context.Context, path string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.writer, err = openWriter(ctx, writes); err != nil {
+	if s.writer, err = openWriter(ctx, writes, path); err != nil {
 		return nil, translate(err)
 	}
-	if s.folder, err = dial(ctx, writes); err != nil {
+	if s.folder, err = dial(ctx, writes, path); err != nil {
 		return nil, errors.Join(translate(err), s.writer.close())
 	}
 	go s.write()
@@ -137,8 +137,8 @@ func connector(path string, options ...string) (driver.Connector, error) {
 
 // openWriter opens the writer's connection, and makes the schema where the file
 // is new.
-func openWriter(ctx context.Context, writes driver.Connector) (*conn, error) {
-	c, err := dial(ctx, writes)
+func openWriter(ctx context.Context, writes driver.Connector, path string) (*conn, error) {
+	c, err := dial(ctx, writes, path)
 	if err != nil {
 		return nil, err
 	}

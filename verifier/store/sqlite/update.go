@@ -185,7 +185,7 @@ func (s *Store) fold() {
 func attempt(c *conn, batch []*request) (results []error, err error) {
 	results = make([]error, len(batch))
 	if err := c.beginWriting(); err != nil {
-		return results, fmt.Errorf("store: beginning an update: %w", translate(err))
+		return results, c.failed(err)
 	}
 	defer func() {
 		if err != nil {
@@ -195,7 +195,7 @@ func attempt(c *conn, batch []*request) (results []error, err error) {
 		}
 	}()
 	if err := c.refresh(); err != nil {
-		return results, fmt.Errorf("store: beginning an update: %w", translate(err))
+		return results, c.failed(err)
 	}
 	wrote, undone := false, false
 	for i, r := range batch {
@@ -214,7 +214,7 @@ func attempt(c *conn, batch []*request) (results []error, err error) {
 		end = c.rollback
 	}
 	if err := c.run(end); err != nil {
-		return results, fmt.Errorf("store: committing: %w", translate(err))
+		return results, c.failed(err)
 	}
 	return results, nil
 }
@@ -261,7 +261,7 @@ func (r *request) run(t *tx) (result, err error) {
 		err = c.run(c.release)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("store: ending an update: %w", translate(err))
+		return nil, c.failed(err)
 	}
 	return result, nil
 }

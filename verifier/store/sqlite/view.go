@@ -75,17 +75,17 @@ func (s *Store) view(ctx context.Context, f func(store.Tx) error) (err error) {
 	c := s.readers.get()
 	if c == nil {
 		if c, err = s.openReader(ctx); err != nil {
-			return fmt.Errorf("store: opening a reader: %w", translate(err))
+			return fmt.Errorf("%s: %w", s.path, translate(err))
 		}
 	}
 	if err := c.run(c.begin); err != nil {
-		return errors.Join(fmt.Errorf("store: beginning a view: %w", translate(err)), c.close())
+		return errors.Join(c.failed(err), c.close())
 	}
 	t := &tx{conn: c, ctx: ctx, readOnly: true}
 	defer func() { // also when f panics: the connection must be left clean
 		t.ended = true
 		if rolledBack := c.run(c.rollback); rolledBack != nil {
-			err = errors.Join(err, fmt.Errorf("store: ending a view: %w", translate(rolledBack)), c.close())
+			err = errors.Join(err, c.failed(rolledBack), c.close())
 			return
 		}
 		s.readers.put(c)
@@ -94,7 +94,7 @@ func (s *Store) view(ctx context.Context, f func(store.Tx) error) (err error) {
 }
 
 func (s *Store) openReader(ctx context.Context) (*conn, error) {
-	c, err := dial(ctx, s.reads)
+	c, err := dial(ctx, s.reads, s.path)
 	if err != nil {
 		return nil, err
 	}
