@@ -28,6 +28,7 @@ import (
 	"countersign/app"
 	"countersign/assets/translations"
 	"countersign/message"
+	"countersign/platform/minimised"
 	"countersign/ui"
 	"countersign/ui/i18n"
 )
@@ -126,6 +127,7 @@ func start(f flags, stderr io.Writer) error {
 		Locale: lang.SystemLocale().String(), Layout: layout(f.Layout),
 		Platform: boot.device.Platform, Simulated: f.Platform != "" && f.Platform != platform(),
 		Links: links, Arrivals: arrivals(log), DeviceName: deviceName(), Capture: capture(), ClipboardImage: clipboardImage(), TrayPresent: trayPresent,
+		Minimised: func(ctx context.Context, window uintptr, told func(bool)) { minimised.Watch(ctx, log, window, told) },
 	})
 	desktop.Attach(screens)
 	only.serve(func(links []string) { fyne.Do(func() { screens.Open(links) }) })

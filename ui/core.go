@@ -155,6 +155,9 @@ type Config struct {
 	// then does closing the window leave the app running: a window that nothing
 	// can bring back is worse than none.
 	TrayPresent func() bool
+	// Minimised tells each time that the window is put away or comes back, until
+	// ctx ends. It is given the window as the platform knows it. nil: nothing tells.
+	Minimised func(ctx context.Context, window uintptr, told func(minimised bool))
 	// Spawn runs background work, and do hands its end back to the screens;
 	// tests run both in place. nil: a goroutine, and fyne.Do.
 	Spawn func(func())

@@ -212,7 +212,7 @@ func (u *UI) showsTime() bool {
 		return false
 	case u.prompt != nil:
 		return true // it expires, hidden or not
-	case u.hidden:
+	case u.unseen():
 		return false
 	case u.core.LockState().Locked:
 		return true // the wait between tries
@@ -220,13 +220,16 @@ func (u *UI) showsTime() bool {
 	return u.codes.deck != nil || u.codes.refresh != nil
 }
 
+// unseen reports whether nobody can see the window.
+func (u *UI) unseen() bool { return u.hidden || u.away }
+
 // tick draws what the clock changed.
 func (u *UI) tick() {
 	if u.prompt != nil {
 		u.prompt.recount()
 		u.prompt.tick()
 	}
-	if u.hidden {
+	if u.unseen() {
 		return
 	}
 	u.tickCodes()

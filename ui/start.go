@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"time"
 
+	"fyne.io/fyne/v2/driver"
+
 	"countersign/ui/design"
 )
 
@@ -21,7 +23,38 @@ func (u *UI) Run() {
 	u.cfg.App.SetIcon(icon)
 	u.win.SetIcon(icon)
 	u.makeTray()
+	u.watchWindow()
 	u.cfg.App.Run()
+}
+
+// watchWindow follows the window's being put away and coming back.
+func (u *UI) watchWindow() {
+	native, ok := u.win.(driver.NativeWindow)
+	if !ok || u.cfg.Minimised == nil {
+		return
+	}
+	native.RunNative(func(context any) {
+		var window uintptr
+		switch c := context.(type) {
+		case driver.X11WindowContext:
+			window = c.WindowHandle
+		case driver.WindowsWindowContext:
+			window = c.HWND
+		}
+		u.cfg.Spawn(func() {
+			u.cfg.Minimised(u.ctx, window, func(minimised bool) { u.do(func() { u.putAway(minimised) }) })
+		})
+	})
+}
+
+// putAway stops the clock while nobody can see it. A window that comes back shows
+// the codes of that moment.
+func (u *UI) putAway(away bool) {
+	u.away = away
+	if u.core != nil {
+		u.tick()
+	}
+	u.ticking.adjust()
 }
 
 // begin opens the core anew, after a failure.

@@ -48,7 +48,8 @@ type UI struct {
 	root    *frame
 	toasts  *toasts
 	ticking ticker
-	hidden  bool
+	hidden  bool                     // in the tray
+	away    bool                     // minimised
 	starter func() fyne.CanvasObject // the screen before the core is there
 	links   []string
 

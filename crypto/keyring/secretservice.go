@@ -60,7 +60,7 @@ func readAll(service string) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer bus.Close(session) //nolint:errcheck // the bus ends it with the connection at the latest
+	defer bus.Close(session)
 	var secrets map[dbus.ObjectPath]secretservice.Secret
 	if err := bus.Object(serviceName, servicePath).Call(getSecrets, 0, items, session.Path()).Store(&secrets); err != nil {
 		return nil, err

@@ -1,0 +1,72 @@
+package ui
+
+import (
+	"testing"
+	"time"
+)
+
+// slowly gives the bench a core that takes its time: what is to run in the
+// background waits for run, and the start's patience is over at once.
+func (b *bench) slowly() (run func()) {
+	var waiting []func()
+	b.cfg.Spawn = func(f func()) { waiting = append(waiting, f) }
+	b.cfg.After = func(d time.Duration, f func()) func() {
+		if d <= startPatience {
+			f()
+		}
+		return func() {}
+	}
+	return func() {
+		for _, f := range waiting {
+			f()
+		}
+	}
+}
+
+func TestASlowKeyringIsWaitedForOnTheScreen(t *testing.T) {
+	b := newBenchOver(t, &fakeBoot{core: populated(t), err: ErrNoKeyring}, options{language: "en"})
+	b.boot.err = nil
+	run := b.slowly()
+	b.open(startPatience)
+	if b.UI.core != nil || !shows(b, b.T("start.text")) {
+		t.Fatal("nothing says that the keyring is waited for")
+	}
+	run()
+	if b.UI.core == nil || b.codes.deck == nil || shows(b, b.T("start.text")) {
+		t.Error("the codes are not shown once the keyring has answered")
+	}
+}
+
+func TestAFastKeyringIsNotSeen(t *testing.T) {
+	b := newBench(t, populated(t), options{language: "en"})
+	if b.UI.core == nil || b.codes.deck == nil {
+		t.Error("the codes are not there from the first frame on")
+	}
+}
+
+func TestAMinimisedWindowDrawsNothing(t *testing.T) {
+	b := phone(t)
+	drawn := 0
+	b.codes.refresh = func() { drawn++ } // is called whenever codes are drawn
+	b.putAway(true)
+	if b.ticking.running {
+		t.Error("the clock runs while nobody can see it")
+	}
+	b.forward(time.Minute)
+	if drawn != 0 {
+		t.Errorf("codes were drawn %d times that nobody can see", drawn)
+	}
+	b.putAway(false)
+	if !b.ticking.running || drawn != 1 {
+		t.Errorf("back on the screen: clock runs %v, codes drawn %d times, want true and 1", b.ticking.running, drawn)
+	}
+}
+
+func TestAPromptExpiresWhileTheWindowIsMinimised(t *testing.T) {
+	b := phone(t)
+	b.putAway(true)
+	b.core.show(prompt("1"), 0)
+	if !b.ticking.running {
+		t.Error("nothing would tell that the request expires")
+	}
+}
