@@ -39,8 +39,13 @@ else
 	install -D -m 0644 "$here/$id.png" "$icon"
 	mkdir -p "$share/applications"
 	# By its full name, since ~/.local/bin is not on everybody's PATH. The
-	# entry's syntax wants quotes around a name with spaces.
-	sed "s|^Exec=countersign |Exec=\"$program\" |" "$here/$id.desktop" >"$entry"
+	# entry's syntax wants quotes around a name with spaces, and xdg-open
+	# understands none where there is no need.
+	case $program in
+	*" "*) command="\"$program\"" ;;
+	*) command=$program ;;
+	esac
+	sed "s|^Exec=countersign |Exec=$command |" "$here/$id.desktop" >"$entry"
 	chmod 0644 "$entry"
 fi
 # Desktops that keep a list of who opens what read it from here.
