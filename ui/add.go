@@ -314,9 +314,11 @@ func (u *UI) manualPage() fyne.CanvasObject {
 	issuer := kit.NewField(u.style, u.T("manual.issuer"), "", false)
 	name := kit.NewField(u.style, u.T("manual.name"), "", false)
 	secret := kit.NewField(u.style, u.T("manual.secret"), u.T("manual.secret.hint"), true)
-	form := manual{kind: "totp", algorithm: "SHA1", digits: "6", period: "30"}
+	form := manual{kind: "totp", algorithm: "SHA1", digits: "6", period: "30", counter: "0"}
 	period := kit.NewField(u.style, u.T("manual.period"), "", false)
 	period.Entry.SetText(form.period)
+	counter := kit.NewField(u.style, u.T("manual.counter"), "", false)
+	counter.Entry.SetText(form.counter)
 	advanced := kit.NewColumn(design.S3)
 	var fill func()
 	fill = func() {
@@ -339,15 +341,19 @@ func (u *UI) manualPage() fyne.CanvasObject {
 		if form.kind != "steam" {
 			objects = append(objects, choose("algorithm", &form.algorithm, "SHA1", "SHA256", "SHA512"), choose("digits", &form.digits, "5", "6", "7", "8", "9", "10"))
 		}
-		if form.kind == "totp" {
+		switch form.kind {
+		case "totp":
 			objects = append(objects, period)
+		case "hotp":
+			objects = append(objects, counter)
 		}
 		advanced.SetObjects(objects...)
 	}
 	fill()
 	problem := kit.NewProblem(u.style)
 	save := kit.NewButton(u.style, kit.Primary, u.T("manual.save"), "check", func() {
-		form.issuer, form.name, form.secret, form.period = issuer.Entry.Text, name.Entry.Text, secret.Entry.Text, period.Entry.Text
+		form.issuer, form.name, form.secret = issuer.Entry.Text, name.Entry.Text, secret.Entry.Text
+		form.period, form.counter = period.Entry.Text, counter.Entry.Text
 		in, err := u.read(form.link())
 		if err != nil {
 			problem.Set(u.explain(err))
@@ -367,7 +373,7 @@ func (u *UI) manualPage() fyne.CanvasObject {
 
 // manual is what a person typed. It becomes a link, so that there is one strict
 // reader for all that comes in.
-type manual struct{ issuer, name, secret, kind, algorithm, digits, period string }
+type manual struct{ issuer, name, secret, kind, algorithm, digits, period, counter string }
 
 func (m manual) link() string {
 	q := url.Values{}
@@ -389,7 +395,7 @@ func (m manual) link() string {
 	case "totp":
 		q.Set("period", strings.TrimSpace(m.period))
 	case "hotp":
-		q.Set("counter", strconv.Itoa(0))
+		q.Set("counter", strings.TrimSpace(m.counter))
 	}
 	label := url.PathEscape(m.name)
 	if m.name == "" {

@@ -22,6 +22,7 @@ type brokerView struct {
 	broker Broker
 	stop   context.CancelFunc
 	typed  string // what stands in the request's field while it is away
+	names  args   // of the organisation, for the words of the end
 }
 
 // openBroker asks for the password of a sign-in on this device.
@@ -44,7 +45,7 @@ func (u *UI) openBroker(a app.Account) {
 					u.rewrapped()
 					return
 				}
-				u.follow(b)
+				u.follow(b, a.Push.Organisation)
 			})
 		}
 		password.Entry.OnSubmitted = func(string) { submit() }
@@ -62,9 +63,9 @@ func (u *UI) openBroker(a app.Account) {
 }
 
 // follow shows the sign-in until it has ended.
-func (u *UI) follow(b Broker) {
+func (u *UI) follow(b Broker, organisation string) {
 	ctx, stop := context.WithCancel(u.ctx)
-	v := &brokerView{u: u, broker: b, stop: stop}
+	v := &brokerView{u: u, broker: b, stop: stop, names: args{"organisation": organisation}}
 	u.broker = v
 	u.pages = nil
 	u.pages = append(u.pages, page{build: v.screen, secret: true})
@@ -87,7 +88,7 @@ func (v *brokerView) screen() fyne.CanvasObject {
 		done := kit.NewButton(u.style, kit.Primary, u.T("action.done"), "", v.leave)
 		u.focusLater(done)
 		return u.framed(u.T("broker.start"), kit.Space(1, design.S4),
-			centred(design.Heading, true, u.style.Ink, u.F(key+".title", nil)), centred(design.Body, false, u.style.Muted, u.F(key+".text", nil)),
+			centred(design.Heading, true, u.style.Ink, u.F(key+".title", v.names)), centred(design.Body, false, u.style.Muted, u.F(key+".text", v.names)),
 			done)
 	}
 	return u.framed(u.T("broker.start"), kit.Space(1, design.S4),

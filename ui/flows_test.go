@@ -372,8 +372,8 @@ func TestManualEntryMakesAStrictLink(t *testing.T) {
 			otp.Key{Type: otp.TOTP, Issuer: "Kaffe & Té", Name: "zoë@x.example", Algorithm: "SHA256", Digits: 8, Period: 60},
 		},
 		"by counter": {
-			manual{name: "zoe", secret: "JBSWY3DPEHPK3PXP", kind: "hotp", algorithm: "SHA1", digits: "6"},
-			otp.Key{Type: otp.HOTP, Name: "zoe", Algorithm: "SHA1", Digits: 6},
+			manual{name: "zoe", secret: "JBSWY3DPEHPK3PXP", kind: "hotp", algorithm: "SHA1", digits: "6", counter: " 41 "},
+			otp.Key{Type: otp.HOTP, Name: "zoe", Algorithm: "SHA1", Digits: 6, Counter: 41},
 		},
 	} {
 		t.Run(rule, func(t *testing.T) {
@@ -381,7 +381,7 @@ func TestManualEntryMakesAStrictLink(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got.Type != c.want.Type || got.Issuer != c.want.Issuer || got.Name != c.want.Name || got.Algorithm != c.want.Algorithm || got.Digits != c.want.Digits || got.Period != c.want.Period {
+			if got.Type != c.want.Type || got.Issuer != c.want.Issuer || got.Name != c.want.Name || got.Algorithm != c.want.Algorithm || got.Digits != c.want.Digits || got.Period != c.want.Period || got.Counter != c.want.Counter {
 				t.Errorf("%+v", got)
 			}
 		})

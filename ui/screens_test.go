@@ -117,6 +117,23 @@ func screens() map[string]func(*bench) {
 			cell, _ := b.codes.deck.Cell(1)
 			cell.(*accountCell).grip.Dragged(&fyne.DragEvent{Dragged: fyne.NewDelta(18, 150)})
 		},
+		"broker-sign-in": func(b *bench) { b.openBroker(b.core.accounts[0]) },
+		"broker-number":  func(b *bench) { b.follow(runless{&fakeBroker{state: app.BrokerState{Number: "57"}}}, "Contoso") },
+		"broker-prompt": func(b *bench) {
+			broker := &fakeBroker{state: app.BrokerState{Number: "57"}}
+			b.follow(runless{broker}, "Contoso")
+			p := prompt("p1")
+			p.Challenge.Scenario = message.ScenarioBroker
+			broker.state.Prompt, broker.state.Covered, broker.state.CanShowNumber = &p, true, true
+			b.broker.changed()
+		},
+		"broker-locked": func(b *bench) {
+			b.follow(runless{&fakeBroker{state: app.BrokerState{Done: true, Result: app.Result{State: "denied", Reason: "locked"}}}}, "Contoso")
+		},
+		"sealed-open": func(b *bench) { b.UI.core = nil; b.show(b.sealedScreen(false)) },
+		"starting":    func(b *bench) { b.UI.core = nil; b.show(b.startingScreen) },
+		"failure":     func(b *bench) { b.UI.core = nil; b.show(b.failureScreen(app.ErrKeyLost)) },
+		"pin-remove":  func(b *bench) { b.openRemovePIN() },
 		"import-password": func(b *bench) {
 			b.askImportPassword(importSource{name: "ente-auth-codes.txt"}, transfer.Challenge{Format: transfer.FormatEnteEncrypted, Memory: 1 << 30})
 		},
