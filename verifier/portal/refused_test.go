@@ -87,10 +87,10 @@ func (s *site) refusals() []refusal {
 			[]words.Text{words.Of("refused.target_twice", "property", "includeTargets", "id", pilot)}},
 		{"a client without an address", func() shown { return s.post("/admin/clients", "name", "vpn", "kind", "radius", "address", "vpn") }, mendable,
 			[]words.Text{words.Of("refused.client_ip")}},
-		{"a client with a short secret", func() shown {
-			return s.post("/admin/clients", "name", "vpn", "kind", "radius", "address", "192.0.2.7", "secret", "short")
+		{"a client without a secret", func() shown {
+			return s.post("/admin/clients", "name", "vpn", "kind", "radius", "address", "192.0.2.7", "secret", "")
 		}, mendable,
-			[]words.Text{words.Of("refused.radius_secret", "least", 16, "most", 256)}},
+			[]words.Text{words.Of("refused.radius_secret", "least", 1, "most", 256)}},
 		{"digits that no number has", func() shown {
 			return s.save("/admin/settings", "/admin/settings", "name", "Contoso", "rollout", "enforced", "number_digits", "4")
 		}, mendable,
