@@ -17,6 +17,8 @@ import (
 
 	"countersign/verifier/audit"
 	"countersign/verifier/directory"
+	"countersign/verifier/enrol"
+	"countersign/verifier/rules"
 	"countersign/verifier/session"
 	"countersign/verifier/store"
 	"countersign/verifier/store/sqlite"
@@ -66,6 +68,14 @@ func openData(ctx context.Context, e *env, folder string) (*data, error) {
 // sessions are the browsers' on the verifier's pages, for commands that end them.
 func (d *data) sessions() *session.Sessions {
 	return session.New(session.Config{Store: d.store, Audit: d.audit, Now: time.Now})
+}
+
+// enrolments make links, watch them and end them, without a way to the devices.
+func (d *data) enrolments(logger *slog.Logger) *enrol.Service {
+	return enrol.New(enrol.Config{
+		Store: d.store, Directory: d.directory, Audit: d.audit, Vault: d.vault, Now: time.Now, Logger: logger,
+		Rules: &rules.Rules{Store: d.store, Directory: d.directory, Tenant: d.tenant},
+	})
 }
 
 // keyFile is where the vault's key is.

@@ -6,7 +6,6 @@ import (
 
 	"countersign/verifier/directory"
 	"countersign/verifier/enrol"
-	"countersign/verifier/rules"
 	"countersign/verifier/store"
 )
 
@@ -44,10 +43,7 @@ type enrolState struct {
 // Run makes the link and follows it.
 func (c enrolCmd) Run(e *env) error {
 	return e.with(c.Data, func(d *data) error {
-		s := enrol.New(enrol.Config{
-			Store: d.store, Directory: d.directory, Audit: d.audit, Vault: d.vault, Now: time.Now, Logger: e.logger,
-			Rules: &rules.Rules{Store: d.store, Directory: d.directory, Tenant: d.tenant},
-		})
+		s := d.enrolments(e.logger)
 		var user directory.User
 		err := d.store.View(e.ctx, func(tx store.Tx) (err error) {
 			user, err = d.directory.FindUser(tx, c.User)

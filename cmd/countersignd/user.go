@@ -246,7 +246,7 @@ type userPasswordCmd struct {
 }
 
 // Run sets the password. Whoever is signed in with the one of before is signed
-// out: it may be a thief's.
+// out, and what links they made are void: they may be a thief.
 func (c userPasswordCmd) Run(e *env) error {
 	password, err := e.secret("password")
 	if err != nil {
@@ -263,6 +263,9 @@ func (c userPasswordCmd) Run(e *env) error {
 				return err
 			}
 			if err := d.directory.SetPasswordHash(tx, u.ID, hash); err != nil {
+				return err
+			}
+			if _, err := d.enrolments(e.logger).CancelOwn(tx, u.ID); err != nil {
 				return err
 			}
 			return d.sessions().EndAll(tx, u.ID)

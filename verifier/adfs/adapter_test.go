@@ -218,6 +218,37 @@ func TestAdapterSignsIn(t *testing.T) {
 		b.submit("CountersignCode", right)
 		b.wants("authenticated " + claim + "http://schemas.microsoft.com/ws/2012/12/authmethod/otp")
 	})
+	t.Run("by a code in the push's place", func(t *testing.T) {
+		phone := add("ben")
+		if b := open(t, "ben", "1033"); strings.Contains(b.page, "CountersignUseCode") {
+			t.Error("a code is offered to a user without one")
+		} else {
+			b.submit("CountersignCancel", "1")
+		}
+		secret := "09876543210987654321"
+		s.TOTP(directory.User{ID: phone.User}, secret)
+		key := otp.NewTOTP("", "")
+		key.Secret = otp.Secret(secret)
+		right, err := key.Code(s.Clock.Now())
+		s.Check(err)
+		b := open(t, "ben", "1053")
+		b.wants("Använd en kod i stället")
+		number := b.number()
+		b.submit("CountersignUseCode", "1")
+		b.wants("Ange koden som din autentiseringsapp visar:")
+		// The phone is out of it: its prompt was taken back.
+		s.Answer(phone, func(a *message.Answer) { a.Number = number })
+		b.submit("CountersignCode", right)
+		b.wants("authenticated " + claim + "http://schemas.microsoft.com/ws/2012/12/authmethod/otp")
+	})
+	t.Run("by the number, if the phone was faster", func(t *testing.T) {
+		phone := add("eva")
+		s.TOTP(directory.User{ID: phone.User}, "11111111111111111111")
+		b := open(t, "eva", "1033")
+		s.Approve(phone, b.number())
+		b.submit("CountersignUseCode", "1")
+		b.wants("authenticated " + claim + "http://schemas.microsoft.com/ws/2012/12/authmethod/phoneconfirmation")
+	})
 	t.Run("not once it was cancelled", func(t *testing.T) {
 		phone := add("max")
 		b := open(t, "max", "1033")

@@ -34,9 +34,10 @@ type Challenges interface {
 	Code(ctx context.Context, client, id, code string) (challenge.Challenge, error)
 }
 
-// Directory finds clients by their keys.
+// Directory finds clients by their keys, and knows who has codes.
 type Directory interface {
 	ClientByKey(tx store.Tx, key string) (directory.Client, error)
+	HasTOTP(tx store.Tx, userID string) (bool, error)
 }
 
 // Config is what New needs.
@@ -62,14 +63,16 @@ const timeout = rest.MaxWait + 15*time.Second
 func (a *Adapter) Mount(mux *http.ServeMux) {
 	inner := http.NewServeMux()
 	for pattern, handler := range map[string]rest.Handler{
-		"POST /adfs/v1/sessions":          a.asClient(a.start),
-		"/adfs/v1/sessions":               rest.MethodNotAllowed("POST"),
-		"GET /adfs/v1/sessions/{id}":      a.asClient(a.get),
-		"DELETE /adfs/v1/sessions/{id}":   a.asClient(a.cancel),
-		"/adfs/v1/sessions/{id}":          rest.MethodNotAllowed("GET, DELETE"),
-		"POST /adfs/v1/sessions/{id}/otp": a.asClient(a.code),
-		"/adfs/v1/sessions/{id}/otp":      rest.MethodNotAllowed("POST"),
-		"/":                               rest.NotFound,
+		"POST /adfs/v1/sessions":               a.asClient(a.start),
+		"/adfs/v1/sessions":                    rest.MethodNotAllowed("POST"),
+		"GET /adfs/v1/sessions/{id}":           a.asClient(a.get),
+		"DELETE /adfs/v1/sessions/{id}":        a.asClient(a.cancel),
+		"/adfs/v1/sessions/{id}":               rest.MethodNotAllowed("GET, DELETE"),
+		"POST /adfs/v1/sessions/{id}/otp":      a.asClient(a.code),
+		"/adfs/v1/sessions/{id}/otp":           rest.MethodNotAllowed("POST"),
+		"POST /adfs/v1/sessions/{id}/use-code": a.asClient(a.useCode),
+		"/adfs/v1/sessions/{id}/use-code":      rest.MethodNotAllowed("POST"),
+		"/":                                    rest.NotFound,
 	} {
 		inner.Handle(pattern, rest.Serve(a.Logger, handler))
 	}

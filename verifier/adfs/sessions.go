@@ -23,6 +23,11 @@ type session struct {
 	Client string `json:"client"`
 	LCID   int    `json:"lcid,omitzero"`
 	Told   bool   `json:"told,omitzero"` // the outcome was given out
+	// Who signs in, and from where, for a code in the push's place; HasCode says
+	// that there is one.
+	UPN     string            `json:"upn"`
+	Context challenge.Context `json:"context"`
+	HasCode bool              `json:"has_code,omitzero"`
 }
 
 // The buckets of this package. The second orders sessions by when they may be
@@ -56,27 +61,28 @@ type startBody struct {
 	LCID           int    `json:"lcid"`
 }
 
-func (b startBody) request(client directory.Client) (challenge.Request, error) {
-	req := challenge.Request{User: b.UPN, Client: client}
+// session checks the body and makes of it what is remembered.
+func (b startBody) session(client directory.Client) (session, error) {
+	s := session{Client: client.ID, LCID: b.LCID, UPN: b.UPN}
 	switch {
 	case b.UPN == "" || !text(b.UPN, maxUPN):
-		return req, rest.Invalid(`The member "upn" must be the user's name, 1 to %d bytes.`, maxUPN)
+		return s, rest.Invalid(`The member "upn" must be the user's name, 1 to %d bytes.`, maxUPN)
 	case !text(b.AdapterVersion, maxVersion):
-		return req, rest.Invalid(`The member "adapter_version" must have at most %d bytes.`, maxVersion)
+		return s, rest.Invalid(`The member "adapter_version" must have at most %d bytes.`, maxVersion)
 	case !text(b.RelyingParty, maxText):
-		return req, rest.Invalid(`The member "relying_party" must have at most %d bytes.`, maxText)
+		return s, rest.Invalid(`The member "relying_party" must have at most %d bytes.`, maxText)
 	case b.LCID < 0 || b.LCID > 0xfffff:
-		return req, rest.Invalid(`The member "lcid" must be a Windows language code, such as 1033.`)
+		return s, rest.Invalid(`The member "lcid" must be a Windows language code, such as 1033.`)
 	}
 	if b.ClientIP != "" {
 		address, err := netip.ParseAddr(b.ClientIP)
 		if err != nil {
-			return req, rest.Invalid(`The member "client_ip" must be an IP address.`)
+			return s, rest.Invalid(`The member "client_ip" must be an IP address.`)
 		}
-		req.Context.IP = address.Unmap().WithZone("").String()
+		s.Context.IP = address.Unmap().WithZone("").String()
 	}
-	req.Context.App = b.RelyingParty
-	return req, nil
+	s.Context.App = b.RelyingParty
+	return s, nil
 }
 
 // sessionBody is a session as the adapter may see it.
@@ -87,20 +93,22 @@ type sessionBody struct {
 	State     challenge.State   `json:"state"`
 	Reason    string            `json:"reason,omitempty"`
 	Message   string            `json:"message,omitempty"` // for the user, in their language, of an outcome that denies
-	ExpiresAt time.Time         `json:"expires_at"`
+	ExpiresAt rest.Time         `json:"expires_at"`
+	// UseCode says that the user could give a code in the push's place.
+	UseCode bool `json:"use_code,omitzero"`
 }
 
-func view(c challenge.Challenge, lcid int) sessionBody {
+func view(c challenge.Challenge, s session) sessionBody {
 	b := sessionBody{
 		ID: c.ID, Mode: c.Experience, State: c.State, Reason: c.Reason,
-		ExpiresAt: c.ExpiresAt.UTC().Truncate(time.Millisecond),
+		ExpiresAt: rest.Time(c.ExpiresAt),
 	}
 	switch c.State {
 	case challenge.Pending:
-		b.Number = c.Number
+		b.Number, b.UseCode = c.Number, s.HasCode && c.Experience != policy.TOTP
 	case challenge.Approved:
 	case challenge.Denied, challenge.Expired, challenge.Cancelled:
-		b.Message = outcomeText(c.State, c.Reason).in(lcid)
+		b.Message = outcomeText(c.State, c.Reason).in(s.LCID)
 	}
 	return b
 }
@@ -111,14 +119,20 @@ func (a *Adapter) start(w http.ResponseWriter, r *http.Request, client directory
 	if err := rest.Decode(w, r, &body); err != nil {
 		return err
 	}
-	req, err := body.request(client)
+	s, err := body.session(client)
 	if err != nil {
 		return err
 	}
-	c, err := a.Challenges.Start(r.Context(), req)
+	a.Logger.DebugContext(r.Context(), "an AD FS session begins", "client", client.ID, "adapter_version", body.AdapterVersion)
+	return a.begin(w, r, client, s, "")
+}
+
+// begin starts a session's challenge, by the method asked for or the user's own.
+func (a *Adapter) begin(w http.ResponseWriter, r *http.Request, client directory.Client, s session, method policy.Method) error {
+	c, err := a.Challenges.Start(r.Context(), challenge.Request{User: s.UPN, Client: client, Method: method, Context: s.Context})
 	var refusal *challenge.Refusal
 	if errors.As(err, &refusal) {
-		return refused(refusal, body.LCID)
+		return refused(refusal, s.LCID)
 	}
 	if err != nil {
 		return err
@@ -126,7 +140,7 @@ func (a *Adapter) start(w http.ResponseWriter, r *http.Request, client directory
 	if c.Experience == policy.None {
 		return &rest.Problem{
 			Status: http.StatusForbidden, Code: c.Reason, Title: "The sign-in is refused",
-			Detail: outcomeText(challenge.Denied, c.Reason).in(body.LCID),
+			Detail: outcomeText(challenge.Denied, c.Reason).in(s.LCID),
 		}
 	}
 	err = a.Store.Update(r.Context(), func(tx store.Tx) error {
@@ -136,14 +150,16 @@ func (a *Adapter) start(w http.ResponseWriter, r *http.Request, client directory
 		if err := ends.Put(tx, keyOf(c.ExpiresAt.Add(keepFor), c.ID), c.ID); err != nil {
 			return err
 		}
-		return sessions.Put(tx, c.ID, session{Client: client.ID, LCID: body.LCID})
+		if s.HasCode, err = a.Directory.HasTOTP(tx, c.User); err != nil {
+			return err
+		}
+		return sessions.Put(tx, c.ID, s)
 	})
 	if err != nil {
 		return err
 	}
-	a.Logger.DebugContext(r.Context(), "an AD FS session began", "client", client.ID, "adapter_version", body.AdapterVersion, "mode", string(c.Experience))
 	w.Header().Set("Location", "/adfs/v1/sessions/"+c.ID)
-	return rest.JSON(w, http.StatusCreated, view(c, body.LCID))
+	return rest.JSON(w, http.StatusCreated, view(c, s))
 }
 
 // forgetEach is how many old sessions a start clears away at most.
@@ -205,6 +221,27 @@ func (a *Adapter) code(w http.ResponseWriter, r *http.Request, client directory.
 	return a.tell(w, r, c)
 }
 
+// useCode is POST /sessions/{id}/use-code: another session of the same sign-in,
+// by code, in the place of a push that is still waiting. One that was answered
+// stays answered, and its outcome is the answer.
+func (a *Adapter) useCode(w http.ResponseWriter, r *http.Request, client directory.Client) error {
+	s, err := a.session(r, client)
+	if err != nil {
+		return err
+	}
+	c, err := a.Challenges.Cancel(r.Context(), client.ID, pathID(r))
+	if err != nil {
+		return problem(err, s.LCID)
+	}
+	if c.State == challenge.Approved || c.State == challenge.Denied {
+		return a.tell(w, r, c)
+	}
+	if _, err := a.once(r, c); err != nil {
+		return err
+	}
+	return a.begin(w, r, client, s, policy.MethodTOTP)
+}
+
 // cancel is DELETE /sessions/{id}.
 func (a *Adapter) cancel(w http.ResponseWriter, r *http.Request, client directory.Client) error {
 	s, err := a.session(r, client)
@@ -232,7 +269,7 @@ func (a *Adapter) tell(w http.ResponseWriter, r *http.Request, c challenge.Chall
 	if err != nil {
 		return err
 	}
-	return rest.JSON(w, http.StatusOK, view(c, s.LCID))
+	return rest.JSON(w, http.StatusOK, view(c, s))
 }
 
 // once marks a settled session as told, on disk, before it is.

@@ -86,6 +86,8 @@ var (
 	enrolments = store.NewBucket[record]("enrolment")
 	candidates = store.NewBucket[string]("enrolment_candidate") // signing key → enrolment
 	endpoints  = store.NewBucket[Endpoint]("enrolment_endpoint")
+	// ownLinks are the open links that users made for themselves: user's id, NUL, id → id.
+	ownLinks = store.NewBucket[string]("enrolment_own")
 )
 
 const endpointKey = "current"
@@ -194,8 +196,18 @@ func (s *Service) begin(tx store.Tx, req Request, link message.Link) (record, er
 		ID: link.ID, User: user.ID, Actor: req.Actor, Secret: secret, TOTP: req.TOTP && !has, First: req.First,
 		State: Waiting, ExpiresAt: s.Now().Add(message.EnrolmentLifetime),
 	}
+	if r.own() {
+		if err := ownLinks.Put(tx, ownKey(r), r.ID); err != nil {
+			return record{}, err
+		}
+	}
 	return r, enrolments.Put(tx, r.ID, r)
 }
+
+// own tells a link that its user made, from one that an administrator did.
+func (r record) own() bool { return r.Actor == r.User }
+
+func ownKey(r record) string { return r.User + "\x00" + r.ID }
 
 func secretLabel(id string) string { return "enrolment/" + id }
 
@@ -263,4 +275,38 @@ func (s *Service) Cancel(ctx context.Context, id string) error {
 		_, err = s.Challenges.Cancel(ctx, "", pending)
 	}
 	return err
+}
+
+// CancelOwn ends the open links that a user made, in the transaction of what
+// takes the trust in whoever made them away: a new password. An administrator's
+// links stay. A device that was asked for its number already enrols nothing with
+// it; the function that is returned takes the question back from it, once the
+// transaction is on disk.
+func (s *Service) CancelOwn(tx store.Tx, user string) (tell func(context.Context) error, err error) {
+	ids, err := ownLinks.All(tx, store.Range{Prefix: user + "\x00"})
+	if err != nil {
+		return nil, err
+	}
+	var asked []string
+	for _, id := range ids {
+		r, err := get(tx, id)
+		if err != nil {
+			return nil, err
+		}
+		if r.State == Asked {
+			asked = append(asked, r.Challenge)
+		}
+		r.State, r.Number = Expired, ""
+		if err := s.end(tx, r); err != nil {
+			return nil, err
+		}
+	}
+	return func(ctx context.Context) error {
+		for _, challenge := range asked {
+			if _, err := s.Challenges.Cancel(ctx, "", challenge); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, nil
 }

@@ -224,3 +224,68 @@ func TestOldEnrolmentsAreForgotten(t *testing.T) {
 		}
 	}
 }
+
+func TestAUsersOwnLinksCanBeCancelledAtOnce(t *testing.T) {
+	f := verifiertest.New(t)
+	user, other := f.User("zoe"), f.User("kim")
+	waiting := begin(t, f, enrol.Request{User: user.ID, Actor: user.ID})
+	asked := begin(t, f, enrol.Request{User: user.ID, Actor: user.ID})
+	fromAdmin := begin(t, f, enrol.Request{User: user.ID, Actor: "ada"})
+	others := begin(t, f, enrol.Request{User: other.ID, Actor: other.ID})
+	if err := asked.come(); err != nil {
+		t.Fatal(err)
+	}
+	number := asked.get(t).Number
+	var tell func(context.Context) error
+	f.Update(func(tx store.Tx) (err error) {
+		tell, err = f.Enrolments.CancelOwn(tx, user.ID)
+		return err
+	})
+	// The device's number comes before anybody could tell it.
+	m, ok := verifiertest.Last[message.Challenge](asked.device)
+	if !ok {
+		t.Fatal("the device was not asked")
+	}
+	if err := asked.device.Send(asked.device.Answer(m.ID, number)); err != nil {
+		t.Fatal(err)
+	}
+	if o, ok := verifiertest.Last[message.Outcome](asked.device); !ok || o.State != message.StateDenied || devices(t, f, user) != 0 {
+		t.Errorf("told %+v, %d devices", o, devices(t, f, user))
+	}
+	if err := tell(t.Context()); err != nil {
+		t.Error(err)
+	}
+	for _, b := range []begun{waiting, asked} {
+		if e := b.get(t); e.State != enrol.Expired || e.Number != "" {
+			t.Errorf("%+v", e)
+		}
+	}
+	if err := waiting.come(); err == nil {
+		t.Error("a cancelled link takes a device")
+	}
+	for _, b := range []begun{fromAdmin, others} {
+		if e := b.get(t); e.State != enrol.Waiting {
+			t.Errorf("%+v", e)
+		}
+	}
+}
+
+func TestACancelledLinkTakesTheQuestionBack(t *testing.T) {
+	f := verifiertest.New(t)
+	user := f.User("zoe")
+	b := begin(t, f, enrol.Request{User: user.ID, Actor: user.ID})
+	if err := b.come(); err != nil {
+		t.Fatal(err)
+	}
+	var tell func(context.Context) error
+	f.Update(func(tx store.Tx) (err error) {
+		tell, err = f.Enrolments.CancelOwn(tx, user.ID)
+		return err
+	})
+	if err := tell(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if o, ok := verifiertest.Last[message.Outcome](b.device); !ok || o.State != message.StateCancelled {
+		t.Errorf("told %+v", o)
+	}
+}

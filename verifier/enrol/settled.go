@@ -17,6 +17,12 @@ func (s *Service) Settled(tx store.Tx, id string, state challenge.State, reason 
 	if err != nil {
 		return nil, "", err
 	}
+	switch {
+	case r.view().Final() && state == challenge.Approved: // cancelled since the device was asked
+		return nil, message.ReasonEnrolmentUnknown, nil
+	case r.view().Final():
+		return nil, "", nil
+	}
 	r.Number = ""
 	if state != challenge.Approved {
 		r.State, r.Reason = Refused, reason
@@ -94,6 +100,11 @@ func (s *Service) stillFirst(tx store.Tx, user string) error {
 // end writes a final state. The link's secret is forgotten with it.
 func (s *Service) end(tx store.Tx, r record) error {
 	r.Secret = nil
+	if r.own() {
+		if err := ownLinks.Delete(tx, ownKey(r)); err != nil {
+			return err
+		}
+	}
 	if r.Device.ID != "" {
 		if err := candidates.Delete(tx, string(r.Device.ID)); err != nil {
 			return err

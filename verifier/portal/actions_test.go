@@ -3,9 +3,11 @@ package portal_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"mime/multipart"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -139,6 +141,27 @@ func TestEnrollingSomebody(t *testing.T) {
 	// Who did not make the link does not see it.
 	s.as(directory.User{Name: "ben", Admin: true})
 	s.get(p.path).want(http.StatusNotFound, "message")
+}
+
+func TestAnAdministratorsOwnNewPasswordEndsTheirOtherSessions(t *testing.T) {
+	s := newSite(t)
+	ada := s.asAdmin()
+	mine := s.client.Jar
+	s.client.Jar = s.jar()
+	s.post("/test/session") // the same administrator, elsewhere
+	s.get("/admin").want(http.StatusOK, "admin-overview")
+	elsewhere := s.client.Jar
+	server, err := url.Parse(s.server.URL)
+	s.Check(err)
+	s.client.Jar = mine
+	before := fmt.Sprint(mine.Cookies(server))
+	s.post("/admin/users/"+ada.ID+"/password", "password", "a better password").want(http.StatusOK, "admin-user")
+	if after := fmt.Sprint(mine.Cookies(server)); after == before {
+		t.Error("the session has the id of before")
+	}
+	s.get("/admin").want(http.StatusOK, "admin-overview")
+	s.client.Jar = elsewhere
+	s.get("/admin").want(http.StatusOK, "sign-in")
 }
 
 func TestSixDevicesAreTooMany(t *testing.T) {

@@ -322,6 +322,8 @@ func unknown(err error) bool {
 func (p *Portal) failed(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case err == nil || r.Context().Err() != nil:
+	case errors.Is(err, session.ErrNone): // ended while the request ran
+		p.signInFirst(w, r)
 	case errors.Is(err, ErrLink):
 		p.message(w, r, http.StatusGone, "admin.link_over", "admin.link_over_text")
 	case unknown(err):

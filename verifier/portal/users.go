@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"net/http"
@@ -249,7 +250,8 @@ func (p *Portal) saveUser(w http.ResponseWriter, r *http.Request, who admin) err
 }
 
 // setPassword is POST /admin/users/{id}/password. Whoever is signed in with the
-// password of before is signed out; the administrator's own session stays.
+// password of before is signed out, and what links they made are void; an
+// administrator's own session goes on under another id.
 func (p *Portal) setPassword(w http.ResponseWriter, r *http.Request, who admin) error {
 	value, err := form(r)
 	if err != nil {
@@ -257,13 +259,19 @@ func (p *Portal) setPassword(w http.ResponseWriter, r *http.Request, who admin) 
 	}
 	id := r.PathValue("id")
 	hash, err := p.Directory.HashPassword(value("password"))
+	var tell func(context.Context) error
+	renew := func(http.ResponseWriter, *http.Request) {}
 	if err == nil {
-		err = p.Store.Update(r.Context(), func(tx store.Tx) error {
+		err = p.Store.Update(r.Context(), func(tx store.Tx) (err error) {
 			if err := p.Directory.As(who.user.ID).SetPasswordHash(tx, id, hash); err != nil {
 				return err
 			}
+			if tell, err = p.Enrolments.CancelOwn(tx, id); err != nil {
+				return err
+			}
 			if id == who.user.ID {
-				return nil
+				renew, err = p.Sessions.Renew(tx, who.session)
+				return err
 			}
 			return p.Sessions.EndAll(tx, id)
 		})
@@ -274,7 +282,11 @@ func (p *Portal) setPassword(w http.ResponseWriter, r *http.Request, who admin) 
 	if err != nil {
 		return err
 	}
+	renew(w, r)
 	p.Challenges.Notify(r.Context(), id, message.NoticePasswordChanged, "")
+	if err := tell(r.Context()); err != nil {
+		return err
+	}
 	return redirect(w, r, "/admin/users/"+id+"?saved")
 }
 

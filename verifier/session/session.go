@@ -169,10 +169,31 @@ func (s *Sessions) Advance(w http.ResponseWriter, r *http.Request, from, next Se
 	return s.replace(w, r, from, true, next)
 }
 
-func (s *Sessions) replace(w http.ResponseWriter, r *http.Request, from Session, must bool, next Session) (Session, error) {
+// Renew ends all of a session's user's others, in the transaction of what made
+// them void, and gives this one another id. The function that it returns sends
+// that to the browser, once the transaction is on disk. It gives ErrNone for a
+// session that was ended meanwhile.
+func (s *Sessions) Renew(tx store.Tx, current Session) (send func(http.ResponseWriter, *http.Request), err error) {
+	if err := s.leave(tx, current.key, true); err != nil {
+		return nil, err
+	}
+	if err := s.EndAll(tx, current.User); err != nil {
+		return nil, err
+	}
+	cookie := newCookie()
+	next := current
+	next.SeenAt, next.key = s.Now(), digest(cookie)
+	return func(w http.ResponseWriter, r *http.Request) { s.setCookie(w, r, cookie) }, s.begin(tx, next)
+}
+
+func newCookie() string {
 	token := make([]byte, 32)
 	_, _ = rand.Read(token) // never fails: crypto/rand ends the program first
-	cookie := base64.RawURLEncoding.EncodeToString(token)
+	return base64.RawURLEncoding.EncodeToString(token)
+}
+
+func (s *Sessions) replace(w http.ResponseWriter, r *http.Request, from Session, must bool, next Session) (Session, error) {
+	cookie := newCookie()
 	now := s.Now()
 	if next.CreatedAt.IsZero() {
 		next.CreatedAt = now

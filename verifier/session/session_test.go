@@ -205,3 +205,36 @@ func TestASessionIsSpentOnce(t *testing.T) {
 		}
 	}
 }
+
+func TestARenewedSessionIsTheOnlyOneAndAnother(t *testing.T) {
+	f := fronttest.New(t)
+	s := sessions(f)
+	mine, thiefs := begin(t, s, session.Session{User: "u", Name: "zoe", Stage: session.SignedIn}), begin(t, s, session.Session{User: "u", Stage: session.SignedIn})
+	current, err := s.Current(mine)
+	f.Check(err)
+	w := httptest.NewRecorder()
+	f.Update(func(tx store.Tx) error {
+		send, err := s.Renew(tx, current)
+		if err == nil {
+			send(w, mine)
+		}
+		return err
+	})
+	for _, r := range []*http.Request{mine, thiefs} {
+		if _, err := s.Current(r); !errors.Is(err, session.ErrNone) {
+			t.Errorf("still there: %v", err)
+		}
+	}
+	renewed, err := s.Current(request(t, w))
+	if err != nil || renewed.Name != "zoe" || renewed.Stage != session.SignedIn || !renewed.CreatedAt.Equal(current.CreatedAt) {
+		t.Errorf("%+v %v", renewed, err)
+	}
+	// One that was ended meanwhile renews nothing.
+	err = f.Store.Update(t.Context(), func(tx store.Tx) error {
+		_, err := s.Renew(tx, current)
+		return err
+	})
+	if !errors.Is(err, session.ErrNone) {
+		t.Errorf("%v", err)
+	}
+}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -226,8 +227,16 @@ func (web *Web) doRemoveDevice(w http.ResponseWriter, r *http.Request, current s
 	return web.noticed(w, r, current, "account.removed")
 }
 
-// signOut is POST /signout.
+// signOut is POST /signout. A link that stands open on the page that is left
+// would else still add a device.
 func (web *Web) signOut(w http.ResponseWriter, r *http.Request) error {
+	current, err := web.Sessions.Current(r)
+	if err == nil {
+		err = web.dropEnrolment(r.Context(), current)
+	}
+	if err != nil && !errors.Is(err, session.ErrNone) {
+		return err
+	}
 	if err := web.Sessions.End(w, r); err != nil {
 		return err
 	}
@@ -240,7 +249,16 @@ func (web *Web) signOutEverywhere(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return err
 	}
-	err = web.Store.Update(r.Context(), func(tx store.Tx) error { return web.Sessions.EndAll(tx, current.User) })
+	var tell func(context.Context) error
+	err = web.Store.Update(r.Context(), func(tx store.Tx) (err error) {
+		if tell, err = web.Enrolments.CancelOwn(tx, current.User); err != nil {
+			return err
+		}
+		return web.Sessions.EndAll(tx, current.User)
+	})
+	if err == nil {
+		err = tell(r.Context())
+	}
 	if err != nil {
 		return err
 	}

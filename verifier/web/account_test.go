@@ -275,6 +275,32 @@ func TestTheFirstMethodByPassword(t *testing.T) {
 	s.post("/account/add").want(http.StatusForbidden, "session-ended")
 }
 
+// A link that was left open on a screen, or made by a thief, must not outlive the
+// session or the password that it was made with.
+func TestSigningOutOrANewPasswordEndsOpenLinks(t *testing.T) {
+	for name, end := range map[string]func(*site, directory.Device){
+		"signing out":            func(s *site, _ directory.Device) { s.post("/signout") },
+		"signing out everywhere": func(s *site, _ directory.Device) { s.post("/signout-everywhere") },
+		"a new password": func(s *site, device directory.Device) {
+			s.newBrowser()
+			s.Approve(device, s.post("/reset", "username", "zoe").number())
+			s.get("/challenge").want(http.StatusOK, "new-password")
+			s.post("/reset/password", "password", "another password", "again", "another password").want(http.StatusOK, "reset-done")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			device := s.Device(s.User(directory.User{Name: "zoe"}))
+			s.signIn("zoe", device)
+			link := s.post("/account/add").link()
+			end(s, device)
+			if _, err := s.come(link, phone()); err == nil {
+				t.Error("the link still takes a device")
+			}
+		})
+	}
+}
+
 func TestForgottenPassword(t *testing.T) {
 	s := newSite(t)
 	device := s.Device(s.User(directory.User{Name: "zoe"}))

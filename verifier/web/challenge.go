@@ -85,8 +85,8 @@ var errNoChallenge = errors.New("web: no challenge in this session")
 // numberView is the data of number.html.
 type numberView struct {
 	State, Number, Spoken, App, Lead, Hint string
-	Remaining, Total                 int
-	HasCode                          bool
+	Remaining, Total                       int
+	HasCode                                bool
 }
 
 // codeView is the data of code.html.

@@ -48,9 +48,9 @@ func (web *Web) askPassword(w http.ResponseWriter, r *http.Request, status int, 
 	return web.render(w, r, status, "password", page.View{Title: "reset.password_title", Data: v})
 }
 
-// newPassword is POST /reset/password. It ends all of the user's sessions, in
-// the same transaction, and tells their devices: whoever knew the old password
-// is out.
+// newPassword is POST /reset/password. It ends all of the user's sessions and
+// open enrolment links, in the same transaction, and tells their devices: whoever
+// knew the old password is out.
 func (web *Web) newPassword(w http.ResponseWriter, r *http.Request) error {
 	values, err := form(r)
 	if err != nil {
@@ -86,7 +86,8 @@ func (web *Web) newPassword(w http.ResponseWriter, r *http.Request) error {
 
 func (web *Web) setPassword(ctx context.Context, current session.Session, hash string) error {
 	user := current.User
-	return web.Store.Update(ctx, func(tx store.Tx) error {
+	var tell func(context.Context) error
+	err := web.Store.Update(ctx, func(tx store.Tx) (err error) {
 		// One approval sets one password, however often the form is sent.
 		if err := web.Sessions.Spend(tx, current); err != nil {
 			return err
@@ -94,8 +95,15 @@ func (web *Web) setPassword(ctx context.Context, current session.Session, hash s
 		if err := web.Directory.As(user).SetPasswordHash(tx, user, hash); err != nil {
 			return err
 		}
+		if tell, err = web.Enrolments.CancelOwn(tx, user); err != nil {
+			return err
+		}
 		return web.Sessions.EndAll(tx, user)
 	})
+	if err != nil {
+		return err
+	}
+	return tell(ctx)
 }
 
 func (web *Web) resetDone(w http.ResponseWriter, r *http.Request) error {

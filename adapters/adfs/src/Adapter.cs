@@ -28,6 +28,7 @@ namespace Countersign.Adfs
         private const string KeySession = "countersignSession";
         private const string KeyMode = "countersignMode";
         private const string KeyNumber = "countersignNumber";
+        private const string KeyUseCode = "countersignUseCode";
 
         // How long one submit of the form waits for the phone. The page shows the
         // number meanwhile; a longer wait would only hold the server's threads.
@@ -70,10 +71,7 @@ namespace Countersign.Adfs
             try
             {
                 Session session = service.Start(identityClaim.Value, Version(), request, context.Lcid);
-                context.Data[KeySession] = session.id;
-                context.Data[KeyMode] = session.mode;
-                context.Data[KeyNumber] = session.number ?? "";
-                return Form.For(session.mode, session.number, null);
+                return Show(context, session);
             }
             catch (ServiceException e)
             {
@@ -85,6 +83,7 @@ namespace Countersign.Adfs
         {
             claims = new Claim[0];
             string id = Kept(context, KeySession), mode = Kept(context, KeyMode), number = Kept(context, KeyNumber);
+            bool useCode = Kept(context, KeyUseCode) != "";
             if (id == "" || mode == "")
             {
                 // BeginAuthentication failed, and the user tries to go on.
@@ -98,7 +97,7 @@ namespace Countersign.Adfs
                     string code = Property(proofData, Form.CodeField);
                     if (code == "")
                     {
-                        return Form.For(mode, number, null);
+                        return Form.For(mode, number, useCode, null);
                     }
                     session = service.Check(id, code);
                 }
@@ -107,6 +106,12 @@ namespace Countersign.Adfs
                     Forget(context);
                     service.Cancel(id);
                     return Form.Failed(null);
+                }
+                else if (Property(proofData, Form.UseCodeField) != "")
+                {
+                    // If the phone was faster, this is its outcome.
+                    session = service.UseCode(id);
+                    mode = session.mode;
                 }
                 else
                 {
@@ -119,7 +124,7 @@ namespace Countersign.Adfs
                         claims = new[] { new Claim(MethodClaim, mode == Session.Totp ? Code : Confirmed) };
                         return null;
                     case Session.Pending:
-                        return Form.For(mode, number, null);
+                        return session.id == id ? Form.For(mode, number, useCode, null) : Show(context, session);
                     default:
                         Forget(context);
                         return Form.Failed(session.message);
@@ -129,7 +134,7 @@ namespace Countersign.Adfs
             {
                 if (e.WrongCode)
                 {
-                    return Form.For(mode, number, e.ForUser);
+                    return Form.For(mode, number, useCode, e.ForUser);
                 }
                 Forget(context);
                 return Form.Failed(e.ForUser);
@@ -139,6 +144,16 @@ namespace Countersign.Adfs
         public IAdapterPresentation OnError(HttpListenerRequest request, ExternalAuthenticationException ex)
         {
             return Form.Failed(null);
+        }
+
+        // The form of a session that begins, which is kept for the next call.
+        private static Form Show(IAuthenticationContext context, Session session)
+        {
+            context.Data[KeySession] = session.id;
+            context.Data[KeyMode] = session.mode;
+            context.Data[KeyNumber] = session.number ?? "";
+            context.Data[KeyUseCode] = session.use_code ? "1" : "";
+            return Form.For(session.mode, session.number, session.use_code, null);
         }
 
         private static string Kept(IAuthenticationContext context, string key)
@@ -152,6 +167,7 @@ namespace Countersign.Adfs
             context.Data.Remove(KeySession);
             context.Data.Remove(KeyMode);
             context.Data.Remove(KeyNumber);
+            context.Data.Remove(KeyUseCode);
         }
 
         private static string Property(IProofData proof, string name)

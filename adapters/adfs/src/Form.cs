@@ -10,31 +10,34 @@ namespace Countersign.Adfs
     {
         internal const string CodeField = "CountersignCode";
         internal const string CancelField = "CountersignCancel";
+        internal const string UseCodeField = "CountersignUseCode";
 
         private readonly string mode;
         private readonly string number;
         private readonly string error; // in the user's language, from Countersign
+        private readonly bool useCode; // a code could be given instead
         private readonly bool over;
 
-        private Form(string mode, string number, string error, bool over)
+        private Form(string mode, string number, bool useCode, string error, bool over)
         {
             this.mode = mode;
             this.number = number;
+            this.useCode = useCode;
             this.error = error;
             this.over = over;
         }
 
         // The form of a session that waits: for the phone, or for a code.
-        internal static Form For(string mode, string number, string error)
+        internal static Form For(string mode, string number, bool useCode, string error)
         {
-            return new Form(mode, number, error, false);
+            return new Form(mode, number, useCode, error, false);
         }
 
         // The form of a sign-in that is over. A null error means that there is
         // nothing to say but that.
         internal static Form Failed(string error)
         {
-            return new Form("", "", error, true);
+            return new Form("", "", false, error, true);
         }
 
         public string GetPageTitle(int lcid)
@@ -84,11 +87,20 @@ namespace Countersign.Adfs
                     break;
             }
             Submit(html, lcid);
-            html.Append("<button type=\"submit\" class=\"cancel\" name=\"").Append(CancelField).Append("\" value=\"1\">");
-            html.Append(Escape(Texts.Cancel.In(lcid))).Append("</button>");
+            if (useCode)
+            {
+                Choice(html, UseCodeField, Texts.UseCode.In(lcid));
+            }
+            Choice(html, CancelField, Texts.Cancel.In(lcid));
             // The page goes on by itself once the phone has answered: the submit
             // waits in the server while the number stays on the screen.
             html.Append("<script>setTimeout(function(){document.getElementById('countersignContinue').click();},1000);</script>");
+        }
+
+        private static void Choice(StringBuilder html, string field, string text)
+        {
+            html.Append("<button type=\"submit\" class=\"cancel\" name=\"").Append(field).Append("\" value=\"1\">");
+            html.Append(Escape(text)).Append("</button>");
         }
 
         private static void Submit(StringBuilder html, int lcid)

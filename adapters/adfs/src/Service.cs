@@ -42,6 +42,7 @@ namespace Countersign.Adfs
         [DataMember] internal string number;
         [DataMember] internal string state;
         [DataMember] internal string message;
+        [DataMember] internal bool use_code; // the user could give a code instead
     }
 
     [DataContract]
@@ -115,6 +116,12 @@ namespace Countersign.Adfs
         internal Session Check(string id, string code)
         {
             return Send<Session>("POST", "/" + Uri.EscapeDataString(id) + "/otp", new CodeBody { code = code }, 0);
+        }
+
+        // Another session of the same sign-in, by code.
+        internal Session UseCode(string id)
+        {
+            return Send<Session>("POST", "/" + Uri.EscapeDataString(id) + "/use-code", null, 0);
         }
 
         internal void Cancel(string id)

@@ -50,6 +50,7 @@ namespace Countersign.Adfs
             "Ange koden som din autentiseringsapp visar:",
             "ป้อนรหัสที่แอปตรวจสอบความถูกต้องแสดง:");
         internal static readonly Words Continue = new Words("Continue", "Fortsätt", "ดำเนินการต่อ");
+        internal static readonly Words UseCode = new Words("Use a code instead", "Använd en kod i stället", "ใช้รหัสแทน");
         internal static readonly Words Cancel = new Words("Cancel", "Avbryt", "ยกเลิก");
         internal static readonly Words Over = new Words(
             "The sign-in could not be finished. Start again.",
