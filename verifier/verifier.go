@@ -111,6 +111,7 @@ func New(ctx context.Context, cfg Config) (*Verifier, error) {
 // Run serves devices until ctx is done.
 func (v *Verifier) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return v.Audit.Run(ctx) })
 	group.Go(func() error { return v.Challenges.Run(ctx) })
 	group.Go(func() error { return v.Enrolments.Run(ctx) })
 	group.Go(func() error { return v.forgetRevoked(ctx) })

@@ -2,6 +2,7 @@ package audit_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -92,6 +94,40 @@ func (f *fixture) tampered(what string, kept ...[]byte) {
 	if _, err := f.Verify(f.Context(), kept...); !errors.Is(err, audit.ErrTampered) {
 		f.Errorf("%s: Verify gives %v", what, err)
 	}
+}
+
+// TestAHeadIsSignedEveryMinuteAndAtTheEnd: on a quiet day, too, little is left
+// that could be rewritten unseen.
+func TestAHeadIsSignedEveryMinuteAndAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- f.Log.Run(ctx) }()
+		signed := func(want int64) {
+			t.Helper()
+			if got := f.verify().Signed; got != want {
+				t.Errorf("%d events are signed, not %d", got, want)
+			}
+		}
+		<-time.After(90 * time.Second) // an empty log has no head
+		signed(0)
+		f.write(3)
+		signed(0)
+		<-time.After(time.Minute)
+		signed(3)
+		heads := strings.Count(f.logs.String(), "audit head signed")
+		<-time.After(time.Hour)
+		if again := strings.Count(f.logs.String(), "audit head signed"); heads != 1 || again != heads {
+			t.Errorf("%d heads of 3 events, and %d when nothing happened", heads, again)
+		}
+		f.write(1)
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		signed(4)
+	})
 }
 
 func TestAnUntouchedLogVerifiesAtEverySize(t *testing.T) {

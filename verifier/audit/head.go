@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
@@ -37,6 +38,47 @@ func (l *Log) SignHead(ctx context.Context) (Head, error) {
 		return err
 	})
 	return head, err
+}
+
+// Run signs a head every minute in which something happened, until ctx is done,
+// and a last one then: else who can write the database could rewrite the newest
+// events of a quiet day unseen.
+func (l *Log) Run(ctx context.Context) error {
+	ticker := time.NewTicker(headWithin)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastHead)
+			defer cancel()
+			l.signDue(ctx)
+			return nil
+		case <-ticker.C:
+			l.signDue(ctx)
+		}
+	}
+}
+
+const (
+	headWithin = time.Minute
+	lastHead   = 5 * time.Second // for the head that is signed at the end
+)
+
+// signDue signs a head unless the last one says all. What fails is only logged:
+// the next minute tries again.
+func (l *Log) signDue(ctx context.Context) {
+	due := false
+	err := l.store.View(ctx, func(tx store.Tx) error {
+		size, _, signed, err := l.Tree(tx)
+		due = size > signed.Size
+		return err
+	})
+	if err == nil && due {
+		_, err = l.SignHead(ctx)
+	}
+	if err != nil && ctx.Err() == nil {
+		l.logger.ErrorContext(ctx, "signing the audit log's head", "error", err)
+	}
 }
 
 func (l *Log) signHead(tx store.Tx) (Head, error) {
