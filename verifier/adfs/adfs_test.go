@@ -278,3 +278,32 @@ func TestOldSessionsAreForgotten(t *testing.T) {
 		s.do(t, s.key, "GET", path, "").want(404)
 	}
 }
+
+func TestACodeInThePushsPlace(t *testing.T) {
+	s := newService(t)
+	zoe := s.User(directory.User{Name: "zoe"})
+	phone := s.Device(zoe)
+	a := s.start(t, s.key, "zoe", 1033).want(201, "mode", "number_match")
+	if _, offered := a.body["use_code"]; offered {
+		t.Error("a code is offered to a user without one")
+	}
+	path := "/" + a.text("id")
+	stranger := s.adapter("20348.350", false)
+	s.do(t, stranger, "POST", path+"/use-code", "").want(404)
+	s.do(t, s.key, "POST", path+"/use-code", "").want(403, "code", "method_not_registered")
+	s.do(t, s.key, "GET", path, "").want(410, "code", "already_told") // the push is over all the same
+
+	s.TOTP(zoe, "12345678901234567890")
+	a = s.start(t, s.key, "zoe", 1033).want(201, "mode", "number_match")
+	if a.body["use_code"] != true {
+		t.Errorf("no code is offered: %v", a.body)
+	}
+	old := "/" + a.text("id")
+	b := s.do(t, s.key, "POST", old+"/use-code", "").want(201, "mode", "totp", "state", "pending")
+	if _, offered := b.body["use_code"]; offered || b.text("id") == a.text("id") {
+		t.Errorf("%v", b.body)
+	}
+	s.do(t, s.key, "POST", old+"/use-code", "").want(410)
+	s.Answer(phone, func(m *message.Answer) { m.Number = a.text("number") }) // too late
+	s.do(t, s.key, "GET", "/"+b.text("id"), "").want(200, "state", "pending")
+}
