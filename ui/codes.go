@@ -203,7 +203,7 @@ func (u *UI) tickCodes() {
 	if u.codes.refresh != nil {
 		u.codes.refresh()
 	}
-	if u.core != nil && u.core.LockState().Locked && u.core.LockState().Until.After(now.Add(-lockSoon)) {
+	if u.lockWaiting && u.core.LockState().Locked {
 		u.rebuild()
 	}
 }

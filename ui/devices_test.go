@@ -130,6 +130,25 @@ func TestTheWaitBetweenTriesHoldsForPromptsToo(t *testing.T) {
 	}
 }
 
+func TestTheLockScreenAsksAgainAfterTheWait(t *testing.T) {
+	b := phone(t)
+	b.core.lock = app.LockState{Set: true, TriesLeft: 7, Until: b.core.now.Add(5 * time.Second)}
+	b.core.Lock()
+	if !shows(b, b.p.N("lock.wait", 5, nil)) || shows(b, b.T("lock.open")) {
+		t.Fatal("a PIN is asked for during the wait")
+	}
+	if b.forward(4 * time.Second); !shows(b, b.p.N("lock.wait", 1, nil)) || !b.ticking.running {
+		t.Error("the wait is not counted down")
+	}
+	b.core.lock.Until = time.Time{} // as the core tells it once the wait is over
+	if b.forward(time.Second); !shows(b, b.T("lock.open")) {
+		t.Error("after the wait no PIN is asked for")
+	}
+	if b.ticking.running {
+		t.Error("ticks though nothing waits")
+	}
+}
+
 func TestTheLockScreenSaysThatNoRequestsCome(t *testing.T) {
 	for _, silent := range []bool{false, true} {
 		b := phone(t)

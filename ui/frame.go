@@ -215,7 +215,7 @@ func (u *UI) showsTime() bool {
 	case u.unseen():
 		return false
 	case u.core.LockState().Locked:
-		return true // the wait between tries
+		return u.lockWaiting
 	}
 	return u.codes.deck != nil || u.codes.refresh != nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"time"
 
 	"fyne.io/fyne/v2"
 
@@ -50,7 +49,9 @@ func (u *UI) lockScreen() fyne.CanvasObject {
 	if state.Silent {
 		content = append(content, u.note("warn", "shield-alert", u.T("lock.silent")))
 	}
-	switch waits := u.lockWaits(); {
+	waits := u.lockWaits()
+	u.lockWaiting = waits != nil && state.TriesLeft > 0
+	switch {
 	case state.TriesLeft <= 0:
 		content = append(content, waits, kit.NewButton(u.style, kit.Danger, u.T("lock.erase"), "trash", u.confirmErase))
 	case waits != nil:
@@ -258,6 +259,3 @@ func (u *UI) failureScreen(err error) func() fyne.CanvasObject {
 		).Padded(design.S5)))
 	}
 }
-
-// lockSoon is how near the end of a wait the lock screen is drawn each second.
-const lockSoon = 2 * time.Second

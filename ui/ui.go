@@ -53,16 +53,17 @@ type UI struct {
 	starter func() fyne.CanvasObject // the screen before the core is there
 	links   []string
 
-	codes     codesState
-	importer  *transfer.Importer
-	reader    Reader        // of links, for as long as the user is adding
-	filter    string        // of the activity
-	dialog    dialog.Dialog // Fyne's, where one is open
-	scroll    scrolled
-	focusNext fyne.Focusable // gets the focus when the page is on the screen
-	focusGone bool           // under a sheet or prompt, the focus is on a page that is no more
-	lockError string         // what was wrong with the last PIN
-	tray      *tray
+	codes       codesState
+	importer    *transfer.Importer
+	reader      Reader        // of links, for as long as the user is adding
+	filter      string        // of the activity
+	dialog      dialog.Dialog // Fyne's, where one is open
+	scroll      scrolled
+	focusNext   fyne.Focusable // gets the focus when the page is on the screen
+	focusGone   bool           // under a sheet or prompt, the focus is on a page that is no more
+	lockError   string         // what was wrong with the last PIN
+	lockWaiting bool           // the lock screen counts down to the next try
+	tray        *tray
 }
 
 // page builds a screen over the section. It is kept as a function, so that it
