@@ -29,7 +29,7 @@ type ListedDevice struct {
 	FormFactor string    `json:"form_factor"` // message's Form words
 	EnrolledAt time.Time `json:"enrolled_at"`
 	SeenAt     time.Time `json:"seen_at,omitzero"` // zero: not since it was enrolled
-	This       bool      `json:"this,omitempty"`   // it is the one that this app runs on
+	This       bool      `json:"this"`             // it is the one that this app runs on
 }
 
 // Devices gives the last list of an account's devices, the latest enrolled

@@ -359,14 +359,15 @@ func (d *Device) waitFor(ctx context.Context, changed <-chan struct{}, wanted fu
 	}
 }
 
-// Account finds the push account of a user, by full or bare name.
+// Account finds the push account of a user, by full or bare name; "" is that of
+// whoever has one, the first of them.
 func (d *Device) Account(user string) (app.Account, error) {
 	for _, account := range d.App.List(app.Filter{}) {
 		if account.Push == nil || account.Push.Revoked {
 			continue
 		}
 		bare, _, _ := strings.Cut(account.Push.User, "@")
-		if strings.EqualFold(user, account.Push.User) || strings.EqualFold(user, bare) {
+		if user == "" || strings.EqualFold(user, account.Push.User) || strings.EqualFold(user, bare) {
 			return account, nil
 		}
 	}

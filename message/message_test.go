@@ -101,6 +101,20 @@ func TestTheLargestMessagesFitTheirEnvelope(t *testing.T) {
 	}
 }
 
+// A Sync that does not ask for the list is the same as before there was one, for
+// verifiers that refuse members which they do not know.
+func TestASyncThatDoesNotAskIsAsItWas(t *testing.T) {
+	from, to := generate(t), generate(t)
+	m, ok := largest(t, from, to)[1].(message.Sync)
+	if !ok {
+		t.Fatal("no Sync")
+	}
+	m.Devices = false
+	if b, err := json.Marshal(m); err != nil || strings.Contains(string(b), "devices") {
+		t.Errorf("%s, %v", b, err)
+	}
+}
+
 func TestDecodingIsStrict(t *testing.T) {
 	from, to := generate(t), generate(t)
 	for _, m := range largest(t, from, to) {

@@ -22,6 +22,9 @@ type deviceCmd struct {
 	Answer answerCmd   `cmd:"" help:"Wait for one request, answer it, and tell the outcome."`
 	Run    terminalCmd `cmd:"" help:"Be a terminal authenticator: prompt a person for each request."`
 	Broker brokerCmd   `cmd:"" help:"Sign in on this device (the same-device flow, platform ios)."`
+
+	Devices    devicesCmd    `cmd:"" help:"Ask for the list of the user's devices."`
+	ChangeKeys changeKeysCmd `cmd:"" help:"Change the keys of this device with the organisation."`
 }
 
 func (d deviceCmd) open(e *env, about message.About, claims app.Claims) (*lab.Device, error) {
@@ -191,6 +194,67 @@ func (terminalCmd) Run(e *env, cli *commands) error {
 		return err
 	}
 	return errors.Join(device.Run(e.ctx, e.terminal), device.Close())
+}
+
+type devicesCmd struct {
+	User string        `placeholder:"NAME" help:"Whose devices, where this device has several accounts."`
+	Wait time.Duration `default:"30s" help:"How long to wait for the list."`
+	JSON bool          `name:"json" help:"Print JSON."`
+}
+
+// Run lists the user's devices.
+func (c devicesCmd) Run(e *env, cli *commands) error {
+	device, account, err := cli.Device.accountOf(e, c.User)
+	if err != nil {
+		return err
+	}
+	list, err := device.Devices(e.ctx, account.ID, c.Wait)
+	if err := errors.Join(err, device.Close()); err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(e, list)
+	}
+	for _, d := range list.Devices {
+		mark := " "
+		if d.This {
+			mark = "*"
+		}
+		e.terminal.Say("%s %s, %s (%s), enrolled %s", mark, d.Name, d.FormFactor, d.Platform, d.EnrolledAt.Format(time.DateTime))
+	}
+	return nil
+}
+
+type changeKeysCmd struct {
+	User string        `placeholder:"NAME" help:"Whose account, where this device has several."`
+	Wait time.Duration `default:"30s" help:"How long to wait for the organisation."`
+}
+
+// Run changes the keys.
+func (c changeKeysCmd) Run(e *env, cli *commands) error {
+	device, account, err := cli.Device.accountOf(e, c.User)
+	if err != nil {
+		return err
+	}
+	err = device.ChangeKeys(e.ctx, account.ID, c.Wait)
+	if err := errors.Join(err, device.Close()); err != nil {
+		return err
+	}
+	e.terminal.Say("The keys of this device are new; the old ones are worthless.")
+	return nil
+}
+
+// accountOf opens a device that has been made before, and finds its account.
+func (d deviceCmd) accountOf(e *env, user string) (*lab.Device, app.Account, error) {
+	device, err := d.existing(e, app.Claims{UserVerification: true}, "")
+	if err != nil {
+		return nil, app.Account{}, err
+	}
+	account, err := device.Account(user)
+	if err != nil {
+		return nil, account, errors.Join(err, device.Close())
+	}
+	return device, account, nil
 }
 
 type brokerCmd struct {
