@@ -151,6 +151,7 @@ type page struct {
 	name string
 	base string
 	look look
+	tabs bool // it stands beside another in the same session
 }
 
 // open begins a browser session. At the test's end the page must have asked
@@ -172,13 +173,56 @@ func open(t *testing.T, base string, l look) *page {
 		if t.Failed() {
 			_, _ = p.do("picture", "path", keep(t, p.name+".png"))
 		}
-		var problems []string
-		if err := json.Unmarshal(p.must("problems"), &problems); err != nil || len(problems) > 0 {
-			t.Errorf("the page did what it must not: %v %q", err, problems)
-		}
-		p.must("close")
+		p.close()
 	})
 	return p
+}
+
+func (p *page) close() {
+	p.t.Helper()
+	var problems []string
+	if err := json.Unmarshal(p.must("problems"), &problems); err != nil || len(problems) > 0 {
+		p.t.Errorf("the page did what it must not: %v %q", err, problems)
+	}
+	p.must("close", "tab", p.tabs)
+}
+
+// tab opens a path in another tab of the same session; of a foreign site, by its
+// whole address.
+func (p *page) tab(address string) *page {
+	p.t.Helper()
+	shared.browser.mu.Lock()
+	shared.browser.serial++
+	other := &page{t: p.t, name: fmt.Sprintf("page-%d", shared.browser.serial), base: p.base, look: p.look, tabs: true}
+	shared.browser.mu.Unlock()
+	origin := p.base
+	if !strings.HasPrefix(address, "/") {
+		origin, other.base = "", ""
+	}
+	other.must("tab", "of", p.name, "origin", origin)
+	p.t.Cleanup(other.close)
+	return other.visit(address)
+}
+
+// choose picks an option.
+func (p *page) choose(selector, option string) *page {
+	p.t.Helper()
+	p.must("select", "selector", selector, "text", option)
+	return p
+}
+
+// value is what stands in a field.
+func (p *page) value(selector string) string {
+	p.t.Helper()
+	return p.string("value", "selector", selector)
+}
+
+// refused is sure that the page says why it did nothing, so that everybody can
+// read it, and gives its words.
+func (p *page) refused(state string) string {
+	p.t.Helper()
+	p.shows(state).has("#error").accessible()
+	return p.text("#error")
 }
 
 func (p *page) do(command string, pairs ...any) (json.RawMessage, error) {

@@ -79,7 +79,10 @@ func serve(t *testing.T, config string) *server {
 	dir := t.TempDir()
 	s := &server{t: t, data: filepath.Join(dir, "server")}
 	file := filepath.Join(dir, "config.yaml")
-	if err := os.WriteFile(file, []byte(limits+config), 0o600); err != nil {
+	if !strings.Contains(config, "limits:") {
+		config = limits + config
+	}
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s.cmd = exec.Command(shared.program("countersignd"), "serve", "--demo", "--data", s.data, "--listen", "127.0.0.1:0", "--config", file)

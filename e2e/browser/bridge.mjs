@@ -41,9 +41,23 @@ const commands = {
     page.setDefaultTimeout(20_000);
     pages.set(name, { page, problems: watch(page, origin) });
   },
+  // tab opens another page in the session of one that there is; one on a foreign
+  // site is not held to what our pages must not do.
+  async tab({ page: name, of, origin }) {
+    const page = await pages.get(of).page.context().newPage();
+    page.setDefaultTimeout(20_000);
+    pages.set(name, { page, problems: origin ? watch(page, origin) : [] });
+  },
   goto: (p, { url }) => p.goto(url).then((response) => response.status()),
   fill: (p, { selector, text }) => p.fill(selector, text),
   click: (p, { selector }) => p.click(selector),
+  select: (p, { selector, text }) => p.selectOption(selector, text).then(() => null),
+  value: (p, { selector }) => p.inputValue(selector),
+  // download gives the text of the file that a click brings.
+  async download(p, { selector }) {
+    const [file] = await Promise.all([p.waitForEvent("download"), p.click(selector)]);
+    return readFileSync(await file.path(), "utf8");
+  },
   press: (p, { text }) => p.keyboard.press(text),
   wait: (p, { selector, seconds }) => p.locator(selector).first().waitFor({ timeout: seconds * 1000 }),
   text: (p, { selector }) => p.locator(selector).first().innerText(),
@@ -66,10 +80,10 @@ const commands = {
 };
 
 async function run({ do: command, page: name, ...rest }) {
-  if (command === "open") return commands.open({ page: name, ...rest });
+  if (command === "open" || command === "tab") return commands[command]({ page: name, ...rest });
   const { page, problems } = pages.get(name);
   if (command === "problems") return problems;
-  if (command === "close") return pages.delete(name) && page.context().close();
+  if (command === "close") return pages.delete(name) && (rest.tab ? page : page.context()).close();
   return commands[command](page, rest);
 }
 
