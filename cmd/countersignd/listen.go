@@ -176,15 +176,30 @@ func (l *listening) clientAddr(r *http.Request) netip.Addr {
 
 const (
 	readHeaderTimeout = 10 * time.Second
+	bodyTimeout       = 30 * time.Second
 	idleTimeout       = 2 * time.Minute
 	shutdownTimeout   = 10 * time.Second
 	maxHeaderBytes    = 32 << 10
 )
 
+// boundBodies gives a request's body a time to arrive, whichever route it is for
+// and whether or not a handler reads it: the server reads what is left before it
+// answers, and one octet a minute would hold the connection for ever. Handlers
+// that wait lift it when they have the body.
+func boundBodies(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 {
+			// It fails where there is no network underneath, and nothing to bound.
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // serveHTTP serves until ctx is done, then lets requests end.
 func (l *listening) serveHTTP(ctx context.Context, handler http.Handler, logger *slog.Logger) error {
 	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		Handler: boundBodies(handler), ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 		// Requests that wait for a challenge end with the server.
 		BaseContext: func(net.Listener) context.Context { return ctx },

@@ -10,6 +10,8 @@ import (
 	"errors"
 	"math/big"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -94,4 +96,23 @@ func certificate(t *testing.T, name string, now time.Time, by *tls.Certificate) 
 		t.Fatal(err)
 	}
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+// timed is an answer that remembers its connection's deadline.
+type timed struct {
+	*httptest.ResponseRecorder
+	read time.Time
+}
+
+func (w *timed) SetReadDeadline(t time.Time) error { w.read = t; return nil }
+
+func TestBodiesThatNobodyReadsHoldNoConnection(t *testing.T) {
+	h := boundBodies(http.NotFoundHandler())
+	for body, bounded := range map[string]bool{"": false, "{}": true} {
+		w := &timed{ResponseRecorder: httptest.NewRecorder()}
+		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/metrics", strings.NewReader(body)))
+		if w.Code != http.StatusNotFound || w.read.IsZero() == bounded {
+			t.Errorf("body %q: status %d, the deadline is %v", body, w.Code, w.read)
+		}
+	}
 }

@@ -31,12 +31,16 @@ const (
 // Body reads a body of at most limit octets.
 func Body(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	// The deadlines are the network's, and where it has none (a test's recorder)
-	// there is nothing to bound. The second lifts the first: a connection whose
-	// read deadline passes counts as gone, and the answer may take longer.
+	// there is nothing to bound. The second lifts the first once the body is
+	// there: a connection whose read deadline passes counts as gone, and the
+	// answer may take longer. Where the body did not arrive the first stands, or
+	// the server would wait for the rest of it for ever before it answers.
 	c := http.NewResponseController(w)
 	_ = c.SetReadDeadline(time.Now().Add(bodyTime))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-	_ = c.SetReadDeadline(time.Time{})
+	if err == nil {
+		_ = c.SetReadDeadline(time.Time{})
+	}
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):

@@ -2,11 +2,13 @@ package rest
 
 import (
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 )
 
@@ -83,4 +85,29 @@ func FuzzWait(f *testing.F) {
 			t.Errorf("%q: %s", text, wait)
 		}
 	})
+}
+
+// timed is an answer that remembers its connection's deadline.
+type timed struct {
+	*httptest.ResponseRecorder
+	read time.Time
+}
+
+func (w *timed) SetReadDeadline(t time.Time) error { w.read = t; return nil }
+
+func TestABodyThatDoesNotArriveHoldsNoConnection(t *testing.T) {
+	for name, c := range map[string]struct {
+		body  io.Reader
+		stays bool
+	}{
+		"it arrived":         {strings.NewReader("{}"), false},
+		"it stopped halfway": {iotest.TimeoutReader(iotest.OneByteReader(strings.NewReader("{}"))), true},
+		"it is too long":     {strings.NewReader("12345678901"), true},
+	} {
+		w := &timed{ResponseRecorder: httptest.NewRecorder()}
+		_, err := Body(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", c.body), 10)
+		if (err != nil) != c.stays || w.read.IsZero() == c.stays {
+			t.Errorf("%s: %v, the deadline is %v", name, err, w.read)
+		}
+	}
 }
