@@ -140,6 +140,9 @@ func (u *UI) confirmKeys(in app.Input) {
 	})
 }
 
+// manyAccounts is from how many on adding takes a keyring seconds, and says so.
+const manyAccounts = 50
+
 // add adds accounts. A second press while that is under way adds them no second
 // time.
 func (u *UI) add(additions []app.Addition) {
@@ -147,11 +150,19 @@ func (u *UI) add(additions []app.Addition) {
 		return
 	}
 	u.codes.adding = true
+	var wait *kit.Sheet
+	if len(additions) > manyAccounts {
+		wait = u.openSheet(kit.NewColumn(0, kit.NewRow(design.S3, 1, kit.NewIcon(u.style, "import", u.style.Accent, 26),
+			u.body(u.F("add.working", args{"n": len(additions)})))).Padded(design.S5), 400)
+	}
 	u.task(func(ctx context.Context) error {
 		_, err := u.core.Add(ctx, additions...)
 		return err
 	}, func(err error) {
 		u.codes.adding = false
+		if wait != nil {
+			u.closeSheet(wait)
+		}
 		if err != nil {
 			u.fail("add.failed", err)
 			return
@@ -162,8 +173,13 @@ func (u *UI) add(additions []app.Addition) {
 	})
 }
 
-// takePictures reads every QR code of some pictures.
+// takePictures reads every QR code of some pictures. A second press while that is
+// under way takes no second ones.
 func (u *UI) takePictures(get func(ctx context.Context) ([]image.Image, error)) {
+	if u.codes.reading {
+		return
+	}
+	u.codes.reading = true
 	var texts []string
 	u.task(func(ctx context.Context) error {
 		pictures, err := get(ctx)
@@ -181,7 +197,10 @@ func (u *UI) takePictures(get func(ctx context.Context) ([]image.Image, error)) 
 			return qr.ErrNoCode
 		}
 		return nil
-	}, func(err error) { u.tookCodes(texts, err) })
+	}, func(err error) {
+		u.codes.reading = false
+		u.tookCodes(texts, err)
+	})
 }
 
 // tookCodes opens what QR codes said. Several codes are taken together; one that

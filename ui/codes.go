@@ -23,6 +23,7 @@ type args = i18n.Args
 type codesState struct {
 	pictures     map[string]image.Image // own pictures, by account; nil: not read yet, or not readable
 	adding       bool                   // accounts are being added
+	reading      bool                   // pictures are being read
 	query, group string
 	accounts     []app.Account
 	deck         *kit.Deck

@@ -89,7 +89,24 @@ func (u *UI) askChangeKeys(a app.Account) {
 				u.fail("keys.failed", err)
 				return
 			}
+			u.changing[a.ID] = true
 			u.refreshPages()
+			u.keysChanged()
 		})
 	})
+}
+
+// keysChanged tells that an organisation took the new keys, where the user asked
+// for them and the app has run on since.
+func (u *UI) keysChanged() {
+	for id := range u.changing {
+		a, err := u.core.Account(id)
+		if err == nil && a.Push != nil && a.Push.ChangingKeys {
+			continue
+		}
+		delete(u.changing, id)
+		if err == nil && a.Push != nil && !a.Push.Revoked {
+			u.toasts.say(u.F("keys.done", args{"organisation": a.Push.Organisation}))
+		}
+	}
 }

@@ -62,6 +62,15 @@ func TestKeysChangeOnlyAfterAQuestion(t *testing.T) {
 	if !shows(b, b.T("keys.changing")) {
 		t.Error("nothing says that it is under way")
 	}
+	done := b.F("keys.done", args{"organisation": "Contoso"})
+	if shows(b, done) {
+		t.Error("said to be done before it is")
+	}
+	b.core.accounts[0].Push.ChangingKeys = false
+	b.core.emit(app.AccountsChanged)
+	if !shows(b, done) {
+		t.Error("nothing says that it is done")
+	}
 }
 
 func TestAPromptWhileLockedAsksForThePINFirst(t *testing.T) {

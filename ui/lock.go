@@ -113,8 +113,10 @@ func (u *UI) setPINPage() fyne.CanvasObject {
 	first := kit.NewField(u.style, u.T("pin.new"), u.T("pin.hint"), true)
 	again := kit.NewField(u.style, u.T("pin.again"), "", true)
 	fields := []fyne.CanvasObject{first, again}
+	u.focusLater(first.Entry)
 	if set {
 		fields = append([]fyne.CanvasObject{old}, fields...)
+		u.focusLater(old.Entry)
 	}
 	var save *kit.Button
 	submit := func() {
@@ -142,6 +144,7 @@ func (u *UI) openRemovePIN() {
 		var remove *kit.Button
 		submit := func() { u.changePIN(old.Entry.Text, "", "pin.removed", remove, old) }
 		old.Entry.OnSubmitted = func(string) { submit() }
+		u.focusLater(old.Entry)
 		remove = kit.NewButton(u.style, kit.Danger, u.T("settings.lock.remove"), "", submit)
 		return u.framed(u.T("settings.lock.remove"), u.muted(u.T("pin.remove.text")), kit.NewCard(u.style, old), remove)
 	})

@@ -59,10 +59,11 @@ type UI struct {
 	filter      string        // of the activity
 	dialog      dialog.Dialog // Fyne's, where one is open
 	scroll      scrolled
-	focusNext   fyne.Focusable // gets the focus when the page is on the screen
-	focusGone   bool           // under a sheet or prompt, the focus is on a page that is no more
-	lockError   string         // what was wrong with the last PIN
-	lockWaiting bool           // the lock screen counts down to the next try
+	focusNext   fyne.Focusable  // gets the focus when the page is on the screen
+	focusGone   bool            // under a sheet or prompt, the focus is on a page that is no more
+	lockError   string          // what was wrong with the last PIN
+	changing    map[string]bool // accounts whose keys the user is having changed
+	lockWaiting bool            // the lock screen counts down to the next try
 	tray        *tray
 }
 
@@ -88,7 +89,7 @@ func New(ctx context.Context, cfg Config) *UI {
 	if cfg.Do == nil {
 		cfg.Do = fyne.Do
 	}
-	u := &UI{cfg: cfg, ctx: ctx, log: cfg.Logger, section: sectionCodes, links: cfg.Links, importer: transfer.NewImporter()}
+	u := &UI{cfg: cfg, ctx: ctx, log: cfg.Logger, section: sectionCodes, links: cfg.Links, importer: transfer.NewImporter(), changing: map[string]bool{}}
 	u.win = cfg.App.NewWindow(appName)
 	u.win.SetMaster()
 	u.win.SetPadded(false)
@@ -188,6 +189,7 @@ func (u *UI) event(e app.Event) {
 		u.refreshCodes()
 		u.refreshPages()
 		u.tray.update()
+		u.keysChanged()
 	case app.ActivityChanged:
 		u.refreshPages()
 	}
