@@ -11,6 +11,7 @@ import (
 	_ "image/png" // what the clipboard's tools give
 	"os"
 	"os/exec"
+	"sync"
 	"time"
 
 	"github.com/kbinani/screenshot"
@@ -19,9 +20,13 @@ import (
 	"countersign/crypto/backup"
 )
 
-// capture takes a picture of every screen, to find QR codes in them.
+// capture takes a picture of every screen, to find QR codes in them. One at a
+// time: the library cannot do two at once on X11, and the program would end.
 func capture() func() ([]image.Image, error) {
+	var one sync.Mutex
 	return func() ([]image.Image, error) {
+		one.Lock()
+		defer one.Unlock()
 		var pictures []image.Image
 		for i := range screenshot.NumActiveDisplays() {
 			p, err := screenshot.CaptureDisplay(i)
