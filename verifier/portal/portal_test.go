@@ -411,7 +411,7 @@ func TestTheSettings(t *testing.T) {
 	s := newSite(t)
 	s.asAdmin()
 	const path = "/admin/settings"
-	s.get(path).want(http.StatusOK, "admin-settings").has("starts_5m", "1m, 5m, 15m, 1h")
+	s.get(path).want(http.StatusOK, "admin-settings").has("starts_5m", "1 min, 5 min, 15 min, 1 h")
 	s.save(path, path, "name", "Contoso", "domain", "contoso.example", "rollout", "enforced", "number_digits", "6").
 		want(http.StatusOK, "admin-settings").has("Contoso", "<option selected>6")
 	s.save(path, path, "name", "Typed", "rollout", "enforced", "number_digits", "four").want(http.StatusUnprocessableEntity, "admin-settings").has(`id="error"`, `value="Typed"`)

@@ -27,29 +27,35 @@ type settingsView struct {
 // IsFixed tells whether the configuration file fixes a setting.
 func (v settingsView) IsFixed(name string) bool { return slices.Contains(v.Fixed, name) }
 
-// Backoff writes the waits after unapproved starts.
-func (v settingsView) Backoff() string {
-	waits := make([]string, len(v.Limits.Backoff))
+// span is a duration for a template: so many of a unit, which is the key of its
+// words.
+type span struct {
+	Unit string
+	N    int64
+}
+
+// spanOf takes the largest unit in which the duration is a whole number.
+func spanOf(d time.Duration) span {
+	switch {
+	case d%time.Hour == 0:
+		return span{"wait.hours", int64(d / time.Hour)}
+	case d%time.Minute == 0:
+		return span{"wait.minutes", int64(d / time.Minute)}
+	}
+	return span{"wait.seconds", int64(d / time.Second)}
+}
+
+// Backoff gives the waits after unapproved starts.
+func (v settingsView) Backoff() []span {
+	waits := make([]span, len(v.Limits.Backoff))
 	for i, wait := range v.Limits.Backoff {
-		waits[i] = brief(wait)
+		waits[i] = spanOf(wait)
 	}
-	return strings.Join(waits, ", ")
+	return waits
 }
 
-// brief writes a duration without the zeroes at its end: 1m, not 1m0s.
-func brief(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
-}
-
-// ReportBlock writes for how long a reported source is blocked.
-func (v settingsView) ReportBlock() string { return brief(v.Limits.ReportBlock) }
+// ReportBlock is for how long a reported source is blocked.
+func (v settingsView) ReportBlock() span { return spanOf(v.Limits.ReportBlock) }
 
 func (p *Portal) settings(w http.ResponseWriter, r *http.Request, who admin) error {
 	return p.showSettings(w, r, who, http.StatusOK, settingsView{Saved: r.URL.Query().Has("saved")}, nil)
