@@ -722,3 +722,41 @@ func TestConfigIsChecked(t *testing.T) {
 		}
 	}
 }
+
+// An export of Mobile-OTP need not hold the PIN: it is asked for once, and lies
+// with the secret.
+func TestAPINOfCodesIsKeptWithTheSecret(t *testing.T) {
+	d := newDevice(t, phone)
+	d.open(t)
+	k, err := otp.ParseURI("motp://ACME:alice?secret=e3152afee62599c8")
+	if err != nil {
+		t.Fatal(err)
+	}
+	added, err := d.Add(t.Context(), Addition{Key: k}, Addition{Key: totpKey("GitHub", "alex")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := added[0].ID
+	if _, err := d.Code(id); !errors.Is(err, otp.ErrPINNeeded) {
+		t.Fatalf("without a PIN: %v", err)
+	}
+	for name, err := range map[string]error{
+		"a line break":   d.SetCodePIN(t.Context(), id, "12\n34"),
+		"a TOTP account": d.SetCodePIN(t.Context(), added[1].ID, "1234"),
+		"no account":     d.SetCodePIN(t.Context(), "none", "1234"),
+	} {
+		if err == nil {
+			t.Errorf("%s: taken", name)
+		}
+	}
+	if err := d.SetCodePIN(t.Context(), id, "1234"); err != nil {
+		t.Fatal(err)
+	}
+	d.boot(t)
+	d.open(t)
+	k.PIN = "1234"
+	want, err := k.Code(d.now())
+	if got, codeErr := d.Code(id); err != nil || codeErr != nil || got.Text != want {
+		t.Errorf("after a restart %q, want %q; %v, %v", got.Text, want, codeErr, err)
+	}
+}

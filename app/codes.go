@@ -65,6 +65,40 @@ func (a *App) Code(id string) (Code, error) {
 	return Code{Text: text, Next: next, Remaining: k.Remaining(now), Period: time.Duration(k.Period) * time.Second}, nil
 }
 
+// SetCodePIN stores the PIN that an account's codes are made with, or forgets it.
+// Mobile-OTP and Yandex have one, which an export need not hold.
+func (a *App) SetCodePIN(ctx context.Context, id, pin string) error {
+	a.write.Lock()
+	defer a.write.Unlock()
+	key, err := a.vaultKey()
+	if err != nil {
+		return err
+	}
+	if _, err := a.Key(id); err != nil {
+		return err
+	}
+	a.mu.Lock()
+	s := a.secrets[id]
+	a.mu.Unlock()
+	changed := *s.code
+	changed.PIN = otp.PIN(pin)
+	if err := changed.Validate(); err != nil {
+		return err
+	}
+	s.code = &changed
+	if err := a.storeSecret(ctx, key, id, s); err != nil {
+		return err
+	}
+	a.mu.Lock()
+	if a.vault.key != nil { // not locked meanwhile
+		a.secrets[id] = s
+	}
+	a.mu.Unlock()
+	a.backupSoon()
+	a.emit(AccountsChanged, id)
+	return nil
+}
+
 // NextCode gives the next code of an HOTP account. The counter that follows is
 // stored before the code is given (RFC 4226 §7.2): a crash may skip a code, and
 // never shows one twice.

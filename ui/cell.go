@@ -1,10 +1,13 @@
 package ui
 
 import (
+	"errors"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 
 	"countersign/app"
+	"countersign/crypto/otp"
 	"countersign/ui/design"
 	"countersign/ui/kit"
 )
@@ -117,6 +120,9 @@ func (c *accountCell) drawCode() {
 		return
 	case err != nil:
 		c.code.Set("– – –", s.Muted)
+		if errors.Is(err, otp.ErrPINNeeded) {
+			c.next.Set(u.T("code.pin"), s.Amber)
+		}
 		return
 	}
 	ending := !counter && kit.Low(code.Remaining, code.Period)

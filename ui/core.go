@@ -48,6 +48,7 @@ type Core interface {
 	Code(id string) (app.Code, error)
 	NextCode(ctx context.Context, id string) (app.Code, error)
 	Copy(ctx context.Context, id string) error
+	SetCodePIN(ctx context.Context, id, pin string) error
 	Drift() (ahead time.Duration, warn bool)
 
 	LockState() app.LockState

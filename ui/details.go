@@ -11,6 +11,7 @@ import (
 	"fyne.io/fyne/v2"
 
 	"countersign/app"
+	"countersign/crypto/otp"
 	"countersign/ui/design"
 	"countersign/ui/kit"
 )
@@ -73,12 +74,36 @@ func (u *UI) detailsPage(id string) fyne.CanvasObject {
 	if a.Push != nil {
 		content = append(content, u.pushFacts(a)...)
 	}
+	if a.Code != nil && (a.Code.Type == otp.MOTP || a.Code.Type == otp.Yandex) {
+		content = append(content, u.group(u.item("lock", u.T("code.pin"), u.T("code.pin.hint"), func() { u.openCodePIN(id) })))
+	}
 	content = append(content, u.group(u.facts(a)...))
 	content = append(content, kit.NewGrid(design.S3, 150,
 		kit.NewButton(u.style, kit.Secondary, u.T("menu.edit"), "edit", func() { u.openEdit(id) }),
 		kit.NewButton(u.style, kit.Secondary, u.T("edit.icon"), "image", func() { u.openIcons(id) }),
 		kit.NewButton(u.style, kit.Danger, u.T("menu.trash"), "trash", func() { u.remove(a) })))
 	return u.framed(u.T("details.title"), content...)
+}
+
+// openCodePIN asks for the PIN that an account's codes are made with.
+func (u *UI) openCodePIN(id string) {
+	u.pushSecret(func() fyne.CanvasObject {
+		pin := kit.NewField(u.style, u.T("code.pin"), u.T("code.pin.hint"), true)
+		submit := func() {
+			text := pin.Entry.Text
+			u.task(func(ctx context.Context) error { return u.core.SetCodePIN(ctx, id, text) }, func(err error) {
+				if err != nil {
+					u.fail("code.pin.failed", err)
+					return
+				}
+				u.back()
+				u.toasts.say(u.T("edit.saved"))
+			})
+		}
+		pin.Entry.OnSubmitted = func(string) { submit() }
+		u.focusLater(pin.Entry)
+		return u.framed(u.T("code.pin"), kit.NewCard(u.style, pin), kit.NewButton(u.style, kit.Primary, u.T("action.save"), "check", submit))
+	})
 }
 
 // bigCode is the code of a details page, with its clock.

@@ -248,3 +248,25 @@ func TestErrorsOfTheDisksHaveWords(t *testing.T) {
 		t.Errorf("reads %q", got)
 	}
 }
+
+func TestACodeThatNeedsItsPINAsksForIt(t *testing.T) {
+	b := phone(t)
+	motp := account("motp", "Old VPN", "zoe")
+	motp.Code = &app.CodeInfo{Type: otp.MOTP, Algorithm: otp.MD5, Digits: 6, Period: 10}
+	b.core.accounts = append([]app.Account{motp}, b.core.accounts...)
+	b.core.codeErr = map[string]error{"motp": otp.ErrPINNeeded}
+	b.core.emit(app.AccountsChanged)
+	if !shows(b, b.T("code.pin")) {
+		t.Error("the list does not say what is missing")
+	}
+	b.openDetails("motp")
+	b.openCodePIN("motp")
+	b.typeOn("1234", fyne.KeyReturn)
+	if _, err := b.core.Code("motp"); err != nil || len(b.pages) != 1 {
+		t.Errorf("%v, %d pages", err, len(b.pages))
+	}
+	b.openDetails("github")
+	if shows(b, b.T("code.pin")) {
+		t.Error("a code without a PIN asks for one")
+	}
+}

@@ -61,6 +61,7 @@ func reasons() []struct {
 		{app.ErrNoPush, "error.no_push"},
 		{app.ErrNoAccount, "error.no_account"},
 		{app.ErrPressNext, "error.press_next"},
+		{otp.ErrPINNeeded, "error.code_pin"},
 		{keyring.ErrUnavailable, "error.keyring"},
 		{keyring.ErrDamaged, "error.keyring_damaged"},
 		{syscall.ENOSPC, "error.disk_full"},

@@ -32,6 +32,7 @@ type fake struct {
 	trash     []app.Account
 	groups    []string
 	codes     map[string]app.Code
+	codeErr   map[string]error
 	drift     time.Duration
 	lock      app.LockState
 	inbox     app.Inbox
@@ -164,6 +165,9 @@ func (f *fake) Key(id string) (otp.Key, error) {
 
 func (f *fake) Code(id string) (app.Code, error) {
 	c, ok := f.codes[id]
+	if err := f.codeErr[id]; err != nil && !ok {
+		return app.Code{}, err
+	}
 	if !ok {
 		return app.Code{}, app.ErrPressNext
 	}
@@ -183,6 +187,15 @@ func (f *fake) Copy(_ context.Context, id string) error {
 		return app.ErrPressNext
 	}
 	f.copied = append(f.copied, id)
+	return nil
+}
+
+func (f *fake) SetCodePIN(_ context.Context, id, pin string) error {
+	if pin == "" {
+		return otp.ErrPINNeeded
+	}
+	f.codes[id] = app.Code{Text: "a1b2c3", Next: "d4e5f6", Period: 10 * time.Second}
+	f.emit(app.AccountsChanged)
 	return nil
 }
 

@@ -133,6 +133,7 @@ func screens() map[string]func(*bench) {
 		"sealed-open": func(b *bench) { b.UI.core = nil; b.show(b.sealedScreen(false)) },
 		"starting":    func(b *bench) { b.UI.core = nil; b.show(b.startingScreen) },
 		"failure":     func(b *bench) { b.UI.core = nil; b.show(b.failureScreen(app.ErrKeyLost)) },
+		"code-pin":    func(b *bench) { b.openCodePIN("github") },
 		"pin-remove":  func(b *bench) { b.openRemovePIN() },
 		"import-password": func(b *bench) {
 			b.askImportPassword(importSource{name: "ente-auth-codes.txt"}, transfer.Challenge{Format: transfer.FormatEnteEncrypted, Memory: 1 << 30})
