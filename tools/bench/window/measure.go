@@ -3,8 +3,13 @@
 package window
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/binary"
 	"fmt"
+	"image"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +20,7 @@ import (
 // Start is how a program starts: medians of several starts.
 type Start struct {
 	First    time.Duration // from exec to the first frame
+	Shown    time.Duration // from exec until what the user came for is on the screen
 	Resident float64       // octets, after a few seconds
 }
 
@@ -26,6 +32,20 @@ type Figures struct {
 	Idle                  time.Duration // processor time while its codes are on the screen, of While
 	Covered, CoveredLimit time.Duration // processor time while its window is unmapped, and the empty window's
 	While                 time.Duration
+	Touch, TouchLimit     Touch         // of Many, and of a list of plain labels
+	Wheel                 time.Duration // how long the wheel turned for Touch
+}
+
+// Places on the screen, of the app's desktop layout at the size that it has here.
+func addButton() image.Rectangle { return image.Rect(882, 30, 892, 46) }
+func firstCode() image.Rectangle { return image.Rect(322, 166, 438, 194) }
+func ofApp() scene {
+	return scene{over: image.Pt(640, 400), tenth: image.Rect(680, 640, 700, 664)} // the account's sign
+}
+
+// ofList is the list of plain labels.
+func ofList() scene {
+	return scene{over: image.Pt(640, 400), tenth: image.Rect(8, 402, 60, 424)}
 }
 
 const (
@@ -37,7 +57,7 @@ const (
 
 // Measure measures all of it.
 func (b *Bench) Measure(ctx context.Context) (f Figures, err error) {
-	f = Figures{Rounds: rounds, Accounts: accounts, While: while}
+	f = Figures{Rounds: rounds, Accounts: accounts, While: while, Wheel: wheel}
 	home := func(name string) string { return filepath.Join(b.dir, name) }
 	data := func(name string) string { return "--data=" + filepath.Join(b.dir, name, "data") }
 	if err := b.fill(ctx, home("many"), data("many")); err != nil {
@@ -47,10 +67,15 @@ func (b *Bench) Measure(ctx context.Context) (f Figures, err error) {
 	for range rounds { // in turns, so that a busy moment falls on all
 		for _, p := range []struct {
 			to            *[]Start
+			shows         image.Rectangle
 			home, program string
 			args          []string
-		}{{&empty, "none", "empty", nil}, {&app, "few", "app", []string{data("few")}}, {&many, "many", "app", []string{data("many")}}} {
-			s, err := b.startOnce(ctx, home(p.home), p.program, p.args...)
+		}{
+			{&empty, image.Rectangle{}, "none", "empty", nil},
+			{&app, addButton(), "few", "app", []string{data("few")}},
+			{&many, firstCode(), "many", "app", []string{data("many")}},
+		} {
+			s, err := b.startOnce(ctx, p.shows, home(p.home), p.program, p.args...)
 			if err != nil {
 				return f, err
 			}
@@ -61,7 +86,13 @@ func (b *Bench) Measure(ctx context.Context) (f Figures, err error) {
 	if f.Idle, f.Covered, err = b.idle(ctx, home("many"), "app", data("many")); err != nil {
 		return f, err
 	}
-	_, f.CoveredLimit, err = b.idle(ctx, home("none"), "empty")
+	if _, f.CoveredLimit, err = b.idle(ctx, home("none"), "empty"); err != nil {
+		return f, err
+	}
+	if f.TouchLimit, err = b.touch(ctx, ofList(), home("none"), "list"); err != nil {
+		return f, err
+	}
+	f.Touch, err = b.touch(ctx, ofApp(), home("many"), "app", data("many"))
 	return f, err
 }
 
@@ -69,7 +100,8 @@ func (b *Bench) Measure(ctx context.Context) (f Figures, err error) {
 func (b *Bench) fill(ctx context.Context, home, data string) error {
 	links := make([]string, accounts)
 	for i := range links {
-		links[i] = fmt.Sprintf("otpauth://totp/Service%d:alex?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Service%d", i, i)
+		secret := sha256.Sum256(binary.BigEndian.AppendUint64(nil, uint64(i))) // of one secret twice the app takes one
+		links[i] = fmt.Sprintf("otpauth://totp/Service%d:alex?secret=%s&issuer=Service%d", i, base32.StdEncoding.EncodeToString(secret[:20]), i)
 	}
 	r, err := b.start(ctx, home, "app", data, strings.Join(links, "\n"))
 	if err != nil {
@@ -92,17 +124,23 @@ func (b *Bench) fill(ctx context.Context, home, data string) error {
 	})
 }
 
-func (b *Bench) startOnce(ctx context.Context, home, program string, args ...string) (Start, error) {
+func (b *Bench) startOnce(ctx context.Context, shows image.Rectangle, home, program string, args ...string) (Start, error) {
 	r, err := b.start(ctx, home, program, args...)
 	if err != nil {
 		return Start{}, err
 	}
 	defer r.stop()
+	shown := r.first
+	if !shows.Empty() {
+		if shown, err = r.shows(ctx, shows); err != nil {
+			return Start{}, fmt.Errorf("waiting for what is to be shown: %w", err)
+		}
+	}
 	if err := wait(ctx, settling); err != nil {
 		return Start{}, err
 	}
 	resident, err := r.resident()
-	return Start{First: r.first, Resident: resident}, err
+	return Start{First: r.first, Shown: shown, Resident: resident}, err
 }
 
 // idle measures what a program costs that nobody touches: on the screen, and
@@ -130,11 +168,13 @@ func (b *Bench) idle(ctx context.Context, home, program string, args ...string) 
 }
 
 func median(starts []Start) Start {
-	first, resident := make([]time.Duration, len(starts)), make([]float64, len(starts))
-	for i, s := range starts {
-		first[i], resident[i] = s.First, s.Resident
+	middle := func(less func(a, b Start) int) Start {
+		slices.SortFunc(starts, less)
+		return starts[len(starts)/2]
 	}
-	slices.Sort(first)
-	slices.Sort(resident)
-	return Start{First: first[len(first)/2], Resident: resident[len(resident)/2]}
+	return Start{
+		First:    middle(func(a, b Start) int { return cmp.Compare(a.First, b.First) }).First,
+		Shown:    middle(func(a, b Start) int { return cmp.Compare(a.Shown, b.Shown) }).Shown,
+		Resident: middle(func(a, b Start) int { return cmp.Compare(a.Resident, b.Resident) }).Resident,
+	}
 }

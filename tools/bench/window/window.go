@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"image"
 	"io"
 	"log"
 	"os"
@@ -24,6 +25,7 @@ import (
 
 	"github.com/jezek/xgb"
 	"github.com/jezek/xgb/xproto"
+	"github.com/jezek/xgb/xtest"
 
 	"countersign/internal/session"
 )
@@ -53,7 +55,7 @@ func New(ctx context.Context) (b *Bench, err error) {
 	if b.dir, err = os.MkdirTemp("", "countersign-bench-"); err != nil {
 		return b, err
 	}
-	for name, pkg := range map[string]string{"app": "countersign", "empty": "countersign/tools/bench/window/empty"} {
+	for name, pkg := range map[string]string{"app": "countersign", "empty": "countersign/tools/bench/window/empty", "list": "countersign/tools/bench/window/list"} {
 		build := exec.CommandContext(ctx, "go", "build", "-tags", "migrated_fynedo", "-o", filepath.Join(b.dir, name), pkg)
 		build.Env = append(os.Environ(), "CC=clang")
 		if text, err := build.CombinedOutput(); err != nil {
@@ -86,6 +88,9 @@ func (b *Bench) startScreen(ctx context.Context) error {
 	if b.x, err = xgb.NewConnDisplay(b.display); err != nil {
 		return fmt.Errorf("connecting to Xvfb: %w", err)
 	}
+	if err := xtest.Init(b.x); err != nil {
+		return fmt.Errorf("the X server takes no keys of ours: %w", err)
+	}
 	b.root = xproto.Drawable(xproto.Setup(b.x).DefaultScreen(b.x).Root)
 	return nil
 }
@@ -114,6 +119,7 @@ type running struct {
 	bench  *Bench
 	cmd    *exec.Cmd
 	pid    int
+	begun  time.Time
 	first  time.Duration // from its start until something was drawn
 	window string
 }
@@ -144,35 +150,61 @@ func (b *Bench) start(ctx context.Context, home, program string, args ...string)
 
 // draws waits for the first frame: until then the X server's ground is black.
 func (r *running) draws(ctx context.Context, started string) error {
-	var begin int64
+	var begun int64
 	err := poll(ctx, func() (bool, error) {
 		text, err := os.ReadFile(started)
 		if errors.Is(err, os.ErrNotExist) {
 			return false, nil
 		}
 		if err == nil {
-			_, err = fmt.Sscan(string(text), &r.pid, &begin)
+			_, err = fmt.Sscan(string(text), &r.pid, &begun)
 		}
 		return err == nil, err
 	})
 	if err != nil {
 		return err
 	}
+	r.begun = time.Unix(0, begun)
 	err = poll(ctx, func() (bool, error) {
 		// The corner is drawn by the app and by the empty window alike.
-		corner, err := xproto.GetImage(r.bench.x, xproto.ImageFormatZPixmap, r.bench.root, 8, 8, 1, 1, 1<<32-1).Reply()
-		if err != nil {
-			return false, fmt.Errorf("looking at the screen: %w", err)
-		}
-		return slices.Max(corner.Data[:3]) > 0, nil // blue, green, red, unused
+		corner, err := r.bench.look(image.Rect(8, 8, 9, 9))
+		return err == nil && slices.Max(corner) > 0, err
 	})
-	r.first = time.Since(time.Unix(0, begin))
+	r.first = time.Since(r.begun)
 	if err != nil {
 		return err
 	}
 	out, err := r.bench.xdotool(ctx, "search", "--onlyvisible", "--name", "^Countersign$")
 	r.window = strings.TrimSpace(string(out))
 	return err
+}
+
+// shows waits until there is ink in a place, and tells how long after the
+// program's start that was.
+func (r *running) shows(ctx context.Context, place image.Rectangle) (time.Duration, error) {
+	err := poll(ctx, func() (bool, error) { return r.bench.inked(place) })
+	return time.Since(r.begun), err
+}
+
+// look gives the dots of a place on the screen: blue, green and red of each.
+func (b *Bench) look(place image.Rectangle) ([]byte, error) {
+	picture, err := xproto.GetImage(b.x, xproto.ImageFormatZPixmap, b.root, int16(place.Min.X), int16(place.Min.Y), uint16(place.Dx()), uint16(place.Dy()), 1<<32-1).Reply()
+	if err != nil {
+		return nil, fmt.Errorf("looking at the screen: %w", err)
+	}
+	var dots []byte
+	for d := picture.Data; len(d) >= 4; d = d[4:] {
+		dots = append(dots, d[:3]...) // the fourth is unused
+	}
+	return dots, nil
+}
+
+// inked reports whether anything dark or coloured is in a place: the grounds of
+// the programs here are all but white.
+func (b *Bench) inked(place image.Rectangle) (bool, error) {
+	const ink = 0x90
+	dots, err := b.look(place)
+	return err == nil && slices.Min(dots) < ink, err
 }
 
 // patience is how long anything here may take.
