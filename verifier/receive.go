@@ -168,7 +168,7 @@ func (v *Verifier) tellDevices(ctx context.Context, id identity.Thumbprint) erro
 		}
 		list[i].FitName()
 	}
-	v.post.Post(own.Encryption, id, message.Devices{
+	v.Post.Post(own.Encryption, id, message.Devices{
 		Claims: message.NewClaims(v.keys.Signing.Thumbprint(), id, v.now(), message.EnrolmentLifetime), List: list,
 	})
 	return nil

@@ -58,7 +58,7 @@ func (v *Verifier) RevokeDevice(ctx context.Context, actor string, id identity.T
 }
 
 func (v *Verifier) tellRevoked(id identity.Thumbprint, encryption identity.PublicKey) {
-	v.post.Post(encryption, id, message.Revoked{
+	v.Post.Post(encryption, id, message.Revoked{
 		Claims: message.NewClaims(v.keys.Signing.Thumbprint(), id, v.now(), message.EnrolmentLifetime),
 	})
 }

@@ -58,6 +58,7 @@ type Verifier struct {
 	Rules      *rules.Rules
 	Challenges *challenge.Service
 	Enrolments *enrol.Service
+	Post       challenge.Post // to the devices
 
 	keys   Keys
 	post   *post
@@ -83,6 +84,7 @@ func New(ctx context.Context, cfg Config) (*Verifier, error) {
 	if v.post, err = newPost(cfg, keys, v.receive); err != nil {
 		return nil, err
 	}
+	v.Post = v.post
 	v.Audit = audit.New(audit.Config{Store: cfg.Store, Vault: cfg.Vault, Now: cfg.Now, Logger: cfg.Logger})
 	v.Tenant = tenant.New(tenant.Config{Audit: v.Audit, Overrides: cfg.Overrides})
 	v.Directory = directory.New(directory.Config{Store: cfg.Store, Vault: cfg.Vault, Audit: v.Audit, Tenant: v.Tenant, Now: cfg.Now, Logger: cfg.Logger})

@@ -122,8 +122,8 @@ func (o *own) assemble(ctx context.Context, dir, relayURL string, limits challen
 		return nil, err
 	}
 	v := o.verifier
-	o.traffic = &traffic{verifier: v.Challenges.Post, network: o.network, metrics: o.metrics}
-	v.Challenges.Post, v.Enrolments.Post = o.traffic, o.traffic
+	o.traffic = &traffic{verifier: v.Post, network: o.network, metrics: o.metrics}
+	v.Post, v.Challenges.Post, v.Enrolments.Post = o.traffic, o.traffic, o.traffic
 	mux := http.NewServeMux()
 	api.New(api.Config{
 		Store: v.Store, Directory: v.Directory, Tenant: v.Tenant, Challenges: v.Challenges,

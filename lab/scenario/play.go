@@ -170,9 +170,11 @@ func (p *play) prepareDevice(name string, d givenDevice) error {
 	if err := p.own.become(p.ctx, d.User, name, about); err != nil {
 		return err
 	}
+	p.own.traffic.quiet(p.ctx)
 	if err := made.close(); err != nil {
 		return err
 	}
+	p.own.traffic.closed(p.ctx)
 	if p.devices[name], err = p.own.workshop.open(p.ctx, name, about); err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ type traffic struct {
 	network  *network
 	metrics  *prometheus.Registry
 	posted   atomic.Int64 // messages that the verifier was given to send
+	lost     atomic.Int64 // messages that a device was closed upon
 }
 
 // Post implements challenge.Post.
@@ -51,9 +52,7 @@ func (t *traffic) counts() (c counts, err error) {
 			case "countersign_messages_total":
 				c.taken += n
 			case "countersign_messages_sent_total":
-				if kind := labels["type"]; kind != message.TypeRevoked && kind != message.TypeDevices { // which do not come by way of Post
-					c.sent += n
-				}
+				c.sent += n
 				if labels["result"] == "delivered" {
 					c.delivered += n
 				}
@@ -65,9 +64,17 @@ func (t *traffic) counts() (c counts, err error) {
 
 // still tells whether nothing is on its way.
 func (t *traffic) still() bool {
-	sent, handled := t.network.sent.Load(), t.network.handled.Load()
+	handled := t.network.handled.Load() + t.lost.Load()
+	c, done := t.verifierDone()
+	return done && c.delivered <= handled
+}
+
+// verifierDone tells whether the verifier has dealt with all that it was sent
+// and given to send.
+func (t *traffic) verifierDone() (counts, bool) {
+	sent := t.network.sent.Load()
 	c, err := t.counts()
-	return err == nil && t.posted.Load() == c.sent && c.delivered <= handled && sent <= c.taken
+	return c, err == nil && t.posted.Load() == c.sent && sent <= c.taken
 }
 
 const (
@@ -75,6 +82,18 @@ const (
 	// stillMost bounds the wait for a message that got lost on the way.
 	stillMost = 5 * time.Second
 )
+
+// closed says that a device was closed while nothing else went on: what its
+// connection took and it has not dealt with, it will not.
+func (t *traffic) closed(ctx context.Context) {
+	deadline := time.Now().Add(stillMost)
+	for time.Now().Before(deadline) && pause(ctx, stillEvery) {
+		if c, done := t.verifierDone(); done {
+			t.lost.Store(max(0, c.delivered-t.network.handled.Load()))
+			return
+		}
+	}
+}
 
 // quiet waits until nothing is on its way any more.
 func (t *traffic) quiet(ctx context.Context) {
