@@ -272,15 +272,15 @@ func reset(t *testing.T, s *server) {
 func resetByAdmin(t *testing.T, s *server) {
 	s.user("anna", "--admin")
 	d := s.device("anna")
-	ask := func(p *page) {
+	ask := func(p *page, state, reason string) {
 		p.visit("/reset").shows("reset").fill("#username", "anna").click("#submit")
-		d.answer("--number", p.number()).ends("approved", "")
+		d.answer("--number", p.number()).ends(state, reason)
 	}
 	p := open(t, s.url, look{})
-	ask(p)
+	ask(p, "denied", "second_method_required")
 	p.shows("reset-admin")
 	link := s.totp("anna")
-	ask(p)
+	ask(p, "approved", "")
 	p.shows("code").fill("#code", code(t, link)).click("#submit").shows("new-password")
 }
 

@@ -78,6 +78,14 @@ func TestPortalActions(t *testing.T) {
 		t.Errorf("refused with %q", words)
 	}
 
+	// A password, and a device by the portal's own link.
+	p.visit(user).shows("admin-user").fill("#password", password).click("#set").shows("admin-user").has("#notice")
+	p.click("#enrol").shows("enrolment-waiting")
+	d := &device{t: t, dir: t.TempDir() + "/device"}
+	typed := d.enrol(p.value("#enrol-link"))
+	typed(p.shows("enrolment-asked").text("#number"))
+	p.shows("enrolment-enrolled").click("#back").shows("admin-user").has(`[data-testid="device"]`)
+
 	// Groups: assigned, and dynamic with a look at its members first.
 	p.visit("/admin/groups").shows("admin-groups").fill("#name", "Pilot").click("#add-group").shows("admin-group").
 		fill("#member", "zoe").click("#add-member").shows("admin-group").has(`[data-testid="member"]`).accessible()
@@ -108,8 +116,6 @@ func TestPortalActions(t *testing.T) {
 	}
 
 	// A lock, by the one wrong number that this server forgives.
-	s.admin(password+"\n", "user", "password", "zoe", "--password-stdin")
-	d := s.device("zoe")
 	q := open(t, s.url, look{}).signIn("zoe", password)
 	d.answer("--number", other(q.number())).ends("denied", "number_mismatch")
 	q.shows("wrong-number")
