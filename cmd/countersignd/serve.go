@@ -102,6 +102,11 @@ func serve(e *env, at endpoint, flags verifierFlags, relayAt string, demo bool) 
 		return err
 	}
 	defer func() { err = errors.Join(err, s.data.store.Close()) }()
+	release, err := claim(flags.Data)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
 	vc := verifier.Config{
 		Store: s.data.store, Vault: s.data.vault, Relay: relayAt, Limits: limits, Overrides: cfg.overrides(),
 		Now: time.Now, Logger: e.logger, Metrics: s.metrics,
