@@ -17,6 +17,7 @@ type frame struct {
 	widget.BaseWidget
 	objects []fyne.CanvasObject
 	resized func(fyne.Size)
+	first   func() // chooses what is shown, just before it is drawn
 }
 
 func newFrame(resized func(fyne.Size)) *frame {
@@ -57,8 +58,17 @@ func (f *frame) CreateRenderer() fyne.WidgetRenderer { return &frameRenderer{f} 
 type frameRenderer struct{ f *frame }
 
 func (r *frameRenderer) Destroy()                     {}
-func (r *frameRenderer) MinSize() fyne.Size           { return fyne.NewSize(300, 420) }
 func (r *frameRenderer) Objects() []fyne.CanvasObject { return r.f.objects }
+
+// MinSize is what Fyne asks for once the window is made, and before it draws.
+func (r *frameRenderer) MinSize() fyne.Size {
+	if choose := r.f.first; choose != nil {
+		r.f.first = nil
+		choose()
+	}
+	return fyne.NewSize(300, 420)
+}
+
 func (r *frameRenderer) Refresh() {
 	r.Layout(r.f.Size())
 	canvas.Refresh(r.f)

@@ -4,17 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"time"
 
 	"fyne.io/fyne/v2/driver"
 
 	"countersign/ui/design"
 )
-
-// startPatience is how long the first frame waits for the core: a keyring that
-// is open answers sooner, and then the first thing to be seen is the codes. One
-// that asks the user for its password takes as long as the user does.
-const startPatience = 30 * time.Millisecond
 
 // Run shows the window, and runs the app until it is closed.
 func (u *UI) Run() {
@@ -57,35 +51,50 @@ func (u *UI) putAway(away bool) {
 	u.ticking.adjust()
 }
 
-// begin opens the core anew, after a failure.
-func (u *UI) begin() { u.open(0) }
+// opening is a core that has started, or why it has not.
+type opening struct {
+	core Core
+	err  error
+}
 
-// open opens the core over the keyring, or asks for what is missing. It waits for
-// that a moment, before the window is there.
-func (u *UI) open(patience time.Duration) {
+// begin opens the core over the keyring, or asks for what is missing.
+func (u *UI) begin() {
 	if u.cfg.Boot.Sealed() {
 		u.show(u.sealedScreen(false))
 		return
 	}
-	type result struct {
-		core Core
-		err  error
-	}
-	results := make(chan result, 1)
+	results := make(chan opening, 1)
 	u.cfg.Spawn(func() {
 		core, err := u.cfg.Boot.Start(u.ctx)
-		results <- result{core, err}
+		results <- opening{core, err}
 	})
-	late := make(chan struct{})
-	defer u.cfg.After(patience, func() { close(late) })()
+	if !u.taken(results) {
+		// The window itself takes longer to make than an open keyring to answer:
+		// what the first frame shows is left open until the frame is drawn.
+		u.root.first = func() { u.await(results) }
+		u.root.Refresh() // of a window that is there already, after a failure
+	}
+}
+
+// taken shows the core if it is there already.
+func (u *UI) taken(results <-chan opening) bool {
 	select {
 	case r := <-results:
 		u.opened(r.core, r.err)
+		return true
+	default:
+		return false
+	}
+}
+
+// await shows the core, or says that the keyring is waited for: one that asks the
+// user for its password takes as long as the user does.
+func (u *UI) await(results <-chan opening) {
+	if u.taken(results) {
 		return
-	case <-late:
 	}
 	u.show(u.startingScreen)
-	var r result
+	var r opening
 	u.task(func(ctx context.Context) error {
 		select {
 		case r = <-results:

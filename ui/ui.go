@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/canvas"
-	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/theme"
 
@@ -122,7 +120,7 @@ func (u *UI) Start() {
 	life := u.cfg.App.Lifecycle()
 	life.SetOnEnteredForeground(u.entered)
 	u.arrivals()
-	u.open(startPatience)
+	u.begin()
 }
 
 // arrivals opens the links that the system brought, where it brings them so.
@@ -305,8 +303,7 @@ func (u *UI) rebuild() {
 	default:
 		content = u.shell()
 	}
-	ground := canvas.NewRectangle(u.style.Ground)
-	u.root.set(container.NewStack(ground, content), u.toasts.layer())
+	u.root.set(content, u.toasts.layer()) // on the theme's background, which is the style's ground
 	if same := before.section == u.scroll.section && before.depth == u.scroll.depth; same && before.page != nil && u.scroll.page != nil {
 		u.scroll.page.ScrollTo(before.page.Offset())
 	}

@@ -104,6 +104,19 @@ func plate(radius float32) *canvas.Rectangle {
 	return r
 }
 
+// dye gives a plate its ground and its outline. What can be seen of neither is not
+// drawn: to Fyne a transparent colour is one like others, and a rounded plate is
+// its costliest shape.
+func dye(plate *canvas.Rectangle, ground, outline color.NRGBA, width float32) {
+	plate.FillColor, plate.StrokeColor, plate.StrokeWidth = ground, outline, width
+	if ground.A == 0 {
+		plate.FillColor = color.Transparent
+	}
+	if outline.A == 0 {
+		plate.StrokeColor = color.Transparent
+	}
+}
+
 // Kind is how much a button asks to be pressed.
 type Kind int
 
@@ -213,7 +226,7 @@ func (b *Button) CreateRenderer() fyne.WidgetRenderer {
 	}
 	v.refresh = func() {
 		fill, ink, outline := b.colours()
-		ground.FillColor, ground.StrokeColor, ground.StrokeWidth = fill, outline, 0
+		dye(ground, fill, outline, 0)
 		if outline.A > 0 {
 			ground.StrokeWidth = design.Hairline
 		}
@@ -271,14 +284,14 @@ func (b *IconButton) CreateRenderer() fyne.WidgetRenderer {
 	}
 	v.min = func() fyne.Size { return fyne.NewSquareSize(b.style.Size(design.Touch - 4)) }
 	v.refresh = func() {
-		ground.FillColor = b.ground
+		fill := b.ground
 		if b.hovered {
-			ground.FillColor = b.style.Raised
+			fill = b.style.Raised
 			if b.ground.A > 0 {
-				ground.FillColor = mix(b.ground, b.style.Ink, 0.12)
+				fill = mix(b.ground, b.style.Ink, 0.12)
 			}
 		}
-		ground.StrokeWidth, ground.StrokeColor = 0, color.Transparent
+		dye(ground, fill, color.NRGBA{}, 0)
 		if b.focused {
 			ground.StrokeWidth, ground.StrokeColor = 2, b.style.Accent
 		}
@@ -347,10 +360,11 @@ func (p *Panel) CreateRenderer() fyne.WidgetRenderer {
 		return fyne.NewSize(least.Width+2*p.pad, p.HeightFor(max(p.Size().Width, least.Width+2*p.pad)))
 	}
 	v.refresh = func() {
-		ground.FillColor, ground.StrokeColor, ground.StrokeWidth = p.ground, p.outline, design.Hairline
+		fill := p.ground
 		if p.hovered && p.onTap != nil {
-			ground.FillColor = p.style.Hover
+			fill = p.style.Hover
 		}
+		dye(ground, fill, p.outline, design.Hairline)
 		if p.focused {
 			ground.StrokeColor, ground.StrokeWidth = p.style.Accent, 2
 		}
@@ -402,7 +416,7 @@ func (c *Card) HeightFor(width float32) float32 {
 // CreateRenderer implements fyne.Widget.
 func (c *Card) CreateRenderer() fyne.WidgetRenderer {
 	ground := plate(c.radius)
-	ground.FillColor, ground.StrokeColor = c.ground, c.outline
+	dye(ground, c.ground, c.outline, 0)
 	if c.outline.A > 0 {
 		ground.StrokeWidth = design.Hairline
 	}
