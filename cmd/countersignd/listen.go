@@ -47,7 +47,7 @@ type listening struct {
 }
 
 // open checks that the endpoint is safe to open, and opens it.
-func (e endpoint) open(ctx context.Context) (*listening, error) {
+func (e endpoint) open(ctx context.Context, logger *slog.Logger) (*listening, error) {
 	host, _, err := net.SplitHostPort(e.Listen)
 	if err != nil {
 		return nil, usagef("--listen %s: not an address such as 127.0.0.1:8080", e.Listen)
@@ -64,12 +64,12 @@ func (e endpoint) open(ctx context.Context) (*listening, error) {
 		// In the open anyone on the way reads passwords and numbers.
 		return nil, usagef("--listen %s is reachable from outside: give --tls-cert and --tls-key, or --behind-proxy if a proxy ends TLS", e.Listen)
 	}
-	var certificate tls.Certificate
+	pair := &keyPair{chain: e.TLSCert, key: e.TLSKey, now: time.Now, logger: logger}
 	if secure {
-		if certificate, err = tls.LoadX509KeyPair(e.TLSCert, e.TLSKey); err != nil {
-			return nil, fmt.Errorf("reading --tls-cert and --tls-key: %w", err)
+		if err := pair.load(); err != nil {
+			return nil, err
 		}
-		l.pin = ownPin(certificate, time.Now())
+		l.pin = pair.pin
 	}
 	if l.Listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", e.Listen); err != nil {
 		return nil, fmt.Errorf("listening on %s: %w", e.Listen, err)
@@ -79,7 +79,7 @@ func (e endpoint) open(ctx context.Context) (*listening, error) {
 	}
 	if secure {
 		l.Listener = tls.NewListener(l.Listener, &tls.Config{
-			Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
+			GetCertificate: pair.get, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
 		})
 	}
 	return l, nil

@@ -80,12 +80,24 @@ func certificate(t *testing.T, name string, now time.Time, by *tls.Certificate) 
 	if err != nil {
 		t.Fatal(err)
 	}
+	return issue(t, key, name, now, by)
+}
+
+// reissued is a certificate for the same key, of another time.
+func reissued(t *testing.T, c tls.Certificate, now time.Time) tls.Certificate {
+	t.Helper()
+	return issue(t, c.PrivateKey.(*ecdsa.PrivateKey), "signin.example", now, nil)
+}
+
+func issue(t *testing.T, key *ecdsa.PrivateKey, name string, now time.Time, by *tls.Certificate) tls.Certificate {
+	t.Helper()
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: []string{"signin.example"},
 		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour), IsCA: by == nil, BasicConstraintsValid: true,
 	}
 	parent, signer := template, any(key)
 	if by != nil {
+		var err error
 		if parent, err = x509.ParseCertificate(by.Certificate[0]); err != nil {
 			t.Fatal(err)
 		}

@@ -32,7 +32,7 @@ func (c relayCmd) Run(e *env) error {
 	if len(verifiers) == 0 && !c.Open {
 		return usagef("say whom to serve: --verifier THUMBPRINT, or --open for any")
 	}
-	at, err := c.open(e.ctx)
+	at, err := c.open(e.ctx, e.logger)
 	if err != nil {
 		return err
 	}

@@ -94,7 +94,7 @@ func serve(e *env, at endpoint, flags verifierFlags, relayAt string, demo bool) 
 		return err
 	}
 	s := &server{flags: flags, out: e.stdout, logger: e.logger, metrics: newRegistry(), web: ownPages()}
-	if s.listen, err = at.open(e.ctx); err != nil {
+	if s.listen, err = at.open(e.ctx, e.logger); err != nil {
 		return err
 	}
 	defer func() { _ = s.listen.Close() }()
