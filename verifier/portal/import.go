@@ -60,7 +60,7 @@ func (p *Portal) importUsers(w http.ResponseWriter, r *http.Request, who admin) 
 
 // importedText is the chosen file, or else what is in the field.
 func importedText(r *http.Request) (string, error) {
-	if err := r.ParseMultipartForm(maxImport); err != nil { //nolint:gosec // the guard has bounded the body
+	if err := r.ParseMultipartForm(maxImport); err != nil {
 		return "", errors.Join(errForm, err)
 	}
 	defer func() { _ = r.MultipartForm.RemoveAll() }() // all of it is in memory
