@@ -82,6 +82,9 @@ func (l *link) close() {
 
 // state is told by the carrier.
 func (l *link) state(connected bool, reason error) {
+	if connected {
+		l.resync() // before anybody sees it online: whoever waits for that finds it said
+	}
 	l.app.mu.Lock()
 	switch {
 	case connected && !l.connected:
@@ -91,9 +94,6 @@ func (l *link) state(connected bool, reason error) {
 	}
 	l.connected, l.err = connected, reason
 	l.app.mu.Unlock()
-	if connected {
-		l.resync()
-	}
 	l.app.emit(ConnectionChanged, l.account)
 }
 

@@ -78,13 +78,13 @@ func TestAPromptWhileLockedAsksForThePINFirst(t *testing.T) {
 	b.core.lock = app.LockState{Set: true, TriesLeft: 10}
 	b.core.Lock()
 	b.core.show(prompt("p1"), 0)
-	v := b.UI.prompt
+	v := b.prompt
 	if v.number != nil || v.pin == nil || !shows(b, b.T("prompt.locked")) {
 		t.Fatal("the number is asked for while the app is locked")
 	}
 	b.core.unlockErr = app.ErrWrongPIN
 	b.typeOn("9999", fyne.KeyReturn)
-	if len(b.core.answers) != 0 || len(b.core.unlocked) != 1 || b.UI.prompt != v || v.err == "" {
+	if len(b.core.answers) != 0 || len(b.core.unlocked) != 1 || b.prompt != v || v.err == "" {
 		t.Fatalf("after a wrong PIN: answers %v, tried %v, said %q", b.core.answers, b.core.unlocked, v.err)
 	}
 	b.core.unlockErr = nil
@@ -126,7 +126,7 @@ func TestTheWaitBetweenTriesHoldsForPromptsToo(t *testing.T) {
 	b.core.lock = app.LockState{Set: true, TriesLeft: 5, Until: b.core.now.Add(10 * time.Second)}
 	b.core.Lock()
 	b.core.show(prompt("p1"), 0)
-	if v := b.UI.prompt; v.pin != nil || v.approve != nil || !shows(b, b.p.N("lock.wait", 10, nil)) {
+	if v := b.prompt; v.pin != nil || v.approve != nil || !shows(b, b.p.N("lock.wait", 10, nil)) {
 		t.Fatal("a PIN is asked for during the wait")
 	}
 	b.forward(4 * time.Second)
@@ -134,7 +134,7 @@ func TestTheWaitBetweenTriesHoldsForPromptsToo(t *testing.T) {
 		t.Error("the wait is not counted down")
 	}
 	b.forward(6 * time.Second)
-	if b.UI.prompt.pin == nil {
+	if b.prompt.pin == nil {
 		t.Error("after the wait no PIN is asked for")
 	}
 }

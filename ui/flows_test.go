@@ -398,13 +398,20 @@ func TestImportPlan(t *testing.T) {
 	here := transfer.Entry{Key: otp.NewTOTP("A", "a"), Note: "mine"}
 	push := transfer.Entry{Key: otp.NewTOTP("Contoso", "alex")}
 	entries := []transfer.Entry{
-		{Key: otp.NewTOTP("New", "n")}, {Key: otp.NewTOTP("A", "a"), Groups: []string{"g"}}, {Key: otp.NewTOTP("New", "n")},
-		{Key: otp.NewTOTP("New", "n")}, {Key: otp.NewTOTP("Gone", "g"), Trashed: true}, {Key: push.Key},
+		{Key: otp.NewTOTP("New", "n")},
+		{Key: otp.NewTOTP("A", "a"), Groups: []string{"g"}},
+		{Key: otp.NewTOTP("New", "n")},
+		{Key: otp.NewTOTP("New", "n")},
+		{Key: otp.NewTOTP("Gone", "g"), Trashed: true},
+		{Key: push.Key},
 	}
 	matches := []transfer.Match{
-		{}, {Kind: transfer.SameSecret}, {Kind: transfer.SameSecret, InFile: true},
+		{},
+		{Kind: transfer.SameSecret},
+		{Kind: transfer.SameSecret, InFile: true},
 		{Kind: transfer.SameName, InFile: true}, // another account of the same name
-		{}, {Kind: transfer.SameSecret, Index: 1},
+		{},
+		{Kind: transfer.SameSecret, Index: 1},
 	}
 	accounts := []app.Account{{ID: "id"}, {ID: "push", Push: &app.PushInfo{}}}
 	for choice, want := range map[string]int{duplicatesSkip: 2, duplicatesMerge: 3, duplicatesReplace: 3} {
