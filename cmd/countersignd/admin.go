@@ -60,7 +60,7 @@ type adminTokenCmd struct {
 func (c adminTokenCmd) Run(e *env) error {
 	var token string
 	var expires time.Time
-	err := e.update(c.Data, func(d *data, tx store.Tx) (err error) {
+	err := e.updateNew(c.Data, func(d *data, tx store.Tx) (err error) {
 		token, expires, err = d.directory.AddAdminToken(tx)
 		return err
 	})

@@ -17,7 +17,7 @@ type adminLinkCmd struct {
 func (c adminLinkCmd) Run(e *env) error {
 	var link string
 	var expires time.Time
-	err := e.update(c.Data, func(d *data, tx store.Tx) (err error) {
+	err := e.updateNew(c.Data, func(d *data, tx store.Tx) (err error) {
 		link, expires, err = portal.AddLink(tx, d.audit, actorCLI, c.User, time.Now())
 		return err
 	})

@@ -26,9 +26,6 @@ func (c auditVerifyCmd) Run(e *env) error {
 		}
 		kept = append(kept, head)
 	}
-	if err := e.view(c.Data, func(*data, store.Tx) error { return nil }); err != nil {
-		return err // where there is no data there is no log
-	}
 	return e.with(c.Data, func(d *data) error {
 		report, err := d.audit.Verify(e.ctx, kept...)
 		if err != nil {

@@ -37,7 +37,7 @@ func (c clientAddCmd) Run(e *env) error {
 	}
 	var added directory.Client
 	var key string
-	err = e.update(c.Data, func(d *data, tx store.Tx) (err error) {
+	err = e.updateNew(c.Data, func(d *data, tx store.Tx) (err error) {
 		added, key, err = d.directory.AddClient(tx, n)
 		return err
 	})

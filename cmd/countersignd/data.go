@@ -86,8 +86,17 @@ func (e *env) keyFile(folder string) string {
 	return keyPath(folder)
 }
 
-// with opens the data folder for f.
-func (e *env) with(folder string, f func(*data) error) (err error) {
+// with opens the data folder for f. One that does not exist is not made: there
+// is nothing in it to see or to change, and its name may be mistyped.
+func (e *env) with(folder string, f func(*data) error) error {
+	if _, err := os.Stat(databasePath(folder)); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no data in %s", folder)
+	}
+	return e.withNew(folder, f)
+}
+
+// withNew is with for what may be the first thing in the data folder.
+func (e *env) withNew(folder string, f func(*data) error) (err error) {
 	d, err := openData(e.ctx, e, folder)
 	if err != nil {
 		return err
@@ -103,12 +112,15 @@ func (e *env) update(folder string, f func(*data, store.Tx) error) error {
 	})
 }
 
-// view runs f in a transaction that reads. A folder that does not exist is not
-// made: there is nothing in it to see.
+// updateNew is update for what may be the first thing in the data folder.
+func (e *env) updateNew(folder string, f func(*data, store.Tx) error) error {
+	return e.withNew(folder, func(d *data) error {
+		return d.store.Update(e.ctx, func(tx store.Tx) error { return f(d, tx) })
+	})
+}
+
+// view runs f in a transaction that reads.
 func (e *env) view(folder string, f func(*data, store.Tx) error) error {
-	if _, err := os.Stat(databasePath(folder)); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("there is no data in %s", folder)
-	}
 	return e.with(folder, func(d *data) error {
 		return d.store.View(e.ctx, func(tx store.Tx) error { return f(d, tx) })
 	})

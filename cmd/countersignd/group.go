@@ -21,7 +21,7 @@ type groupAddCmd struct {
 // Run adds the group.
 func (c groupAddCmd) Run(e *env) error {
 	var g directory.Group
-	err := e.update(c.Data, func(d *data, tx store.Tx) (err error) {
+	err := e.updateNew(c.Data, func(d *data, tx store.Tx) (err error) {
 		g, err = d.directory.CreateGroup(tx, directory.Group{
 			ID: c.ID, Name: c.Name, Description: c.Description, Rule: c.Rule, OnPremises: c.OnPremises,
 		})

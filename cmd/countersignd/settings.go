@@ -52,7 +52,7 @@ type settingsSetCmd struct {
 // Run changes what was named, and leaves the rest. A server that runs follows
 // from its next sign-in on.
 func (c settingsSetCmd) Run(e *env) error {
-	return e.update(c.Data, func(d *data, tx store.Tx) error {
+	return e.updateNew(c.Data, func(d *data, tx store.Tx) error {
 		return d.tenant.Update(tx, actorCLI, func(s *tenant.Settings) (err error) {
 			set(&s.Name, c.Name)
 			set(&s.Domain, c.Domain)

@@ -52,7 +52,7 @@ func (c userAddCmd) Run(e *env) error {
 			return err
 		}
 	}
-	return e.with(c.Data, func(d *data) error {
+	return e.withNew(c.Data, func(d *data) error {
 		var hash string
 		if c.PasswordStdin {
 			var err error
@@ -373,7 +373,7 @@ func (c userImportCmd) Run(e *env) (err error) {
 		return err
 	}
 	count := 0
-	err = e.update(c.Data, func(d *data, tx store.Tx) (err error) {
+	err = e.updateNew(c.Data, func(d *data, tx store.Tx) (err error) {
 		count, err = d.directory.ImportUsers(tx, strings.NewReader(string(text)))
 		return err
 	})

@@ -23,7 +23,7 @@ func signedIn(t *testing.T, e *env, folder string) *http.Request {
 	t.Helper()
 	w := httptest.NewRecorder()
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "https://sign-in.contoso.example/", nil)
-	err := e.with(folder, func(d *data) error {
+	err := e.withNew(folder, func(d *data) error {
 		var user directory.User
 		err := d.store.Update(t.Context(), func(tx store.Tx) (err error) {
 			if user, err = d.directory.CreateUser(tx, directory.User{Name: "zoe"}); err != nil {
