@@ -376,11 +376,11 @@ func mfaServer(t *testing.T, s *server) {
 	}
 }
 
-// TestHardenedTenant: six digits, no approval without a number, and no first
-// device without an administrator.
+// TestHardenedTenant: six digits, no approval without a number, no first device
+// without an administrator, and few starts.
 func TestHardenedTenant(t *testing.T) {
 	t.Parallel()
-	s := serve(t, "policy: {number_digits: 6, allow_approve_deny: false}\n")
+	s := serve(t, "limits: {starts_5m: 1}\npolicy: {number_digits: 6, allow_approve_deny: false}\n")
 	s.admin("", "settings", "set", "--no-password-enrolment")
 	s.user("hans")
 	p := open(t, s.url, look{scheme: "dark"}).signIn("hans", password).shows("no-device")
@@ -390,7 +390,7 @@ func TestHardenedTenant(t *testing.T) {
 		t.Errorf("the number is %q", number)
 	}
 	d.answer("--number", number).ends("approved", "")
-	p.shows("account")
+	p.shows("account").signOut().signIn("hans", password).shows("too-many")
 	c := s.client("Old MFA Server", "mfa_server")
 	if started := c.call("POST", "/api/v1/challenges", `{"user":"hans"}`); started["experience"] != "none" || started["state"] != "denied" || started["reason"] != "number_matching_unavailable" {
 		t.Errorf("started as %v", started)

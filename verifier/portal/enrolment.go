@@ -12,6 +12,7 @@ import (
 	"github.com/skip2/go-qrcode"
 
 	"countersign/verifier/enrol"
+	"countersign/verifier/page"
 	"countersign/verifier/store"
 )
 
@@ -93,6 +94,8 @@ type enrolmentView struct {
 	Spoken   string // the number, digit by digit
 	Left     int    // seconds
 	Clock    string
+	// NoticeText is the key of why a device was turned away.
+	NoticeText string
 }
 
 // enrolment is GET /admin/enrolments/{id}.
@@ -112,7 +115,7 @@ func (p *Portal) enrolment(w http.ResponseWriter, r *http.Request, who admin) er
 	}
 	left := max(e.ExpiresAt.Sub(p.Now()), 0)
 	v := enrolmentView{
-		Enrolment: e, LinkText: string(link), Spoken: strings.Join(strings.Split(e.Number, ""), " "),
+		Enrolment: e, NoticeText: page.TurnedAway(e.Notice), LinkText: string(link), Spoken: strings.Join(strings.Split(e.Number, ""), " "),
 		Events: "/admin/enrolments/" + id + "/events?" + url.Values{"state": {string(e.State)}, "notice": {e.Notice}}.Encode(),
 		Left:   int(left / time.Second), Clock: fmt.Sprintf("%d:%02d", int(left/time.Minute), int(left/time.Second)%60),
 	}

@@ -15,7 +15,6 @@ import (
 	"countersign/verifier/directory"
 	"countersign/verifier/enrol"
 	"countersign/verifier/page"
-	"countersign/verifier/policy"
 	"countersign/verifier/session"
 )
 
@@ -130,7 +129,7 @@ func (web *Web) showAdd(w http.ResponseWriter, r *http.Request) error {
 	}
 	v := addView{
 		State: "add-" + string(e.State), App: AppName, Asked: e.State == enrol.Asked,
-		Number: e.Number, Spoken: spoken(e.Number), Device: e.Device, Notice: e.Notice, NoticeText: noticeText(e.Notice),
+		Number: e.Number, Spoken: spoken(e.Number), Device: e.Device, Notice: e.Notice, NoticeText: page.TurnedAway(e.Notice),
 		Events: "/account/add/events?" + url.Values{"state": {string(e.State)}, "notice": {e.Notice}}.Encode(),
 	}
 	left := max(e.ExpiresAt.Sub(web.Now()), 0)
@@ -154,19 +153,6 @@ func (web *Web) link(current session.Session) (string, error) {
 	}
 	link, err := web.Vault.Open(linkLabel(current.Enrolment), current.Link)
 	return string(link), err
-}
-
-// noticeText says why a device was turned away; the link still stands.
-func noticeText(notice string) string {
-	switch notice {
-	case "":
-		return ""
-	case message.ReasonWearable:
-		return "add.watch"
-	case string(policy.ReasonUpgradeRequired):
-		return "add.upgrade"
-	}
-	return "add.turned_away"
 }
 
 func outcomeOfEnrolment(e enrol.Enrolment) outcome {
