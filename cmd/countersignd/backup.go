@@ -40,9 +40,6 @@ func (c backupCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(databasePath(c.Data)); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("there is no data in %s", c.Data)
-	}
 	if err := c.save(e, lock); err != nil || made == "" {
 		return err
 	}
