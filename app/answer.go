@@ -95,11 +95,17 @@ func (a *App) decide(ctx context.Context, id string, d Decision) (*prompt, error
 		switch {
 		case refusal != nil:
 			return nil, refusal
-		case locked:
+		case locked && (!challenge.UserVerification || d.PIN == ""):
 			return nil, ErrLocked
-		}
-		if answer.UserVerification, err = a.verified(ctx, challenge, d.PIN); err != nil {
-			return nil, err
+		case locked: // the one PIN opens the app and verifies its user
+			if err := a.Unlock(ctx, d.PIN); err != nil {
+				return nil, err
+			}
+			answer.UserVerification = true
+		default:
+			if answer.UserVerification, err = a.verified(ctx, challenge, d.PIN); err != nil {
+				return nil, err
+			}
 		}
 		if enrolling {
 			if err := a.keepEnrolment(ctx, p); err != nil {

@@ -355,3 +355,31 @@ func TestTheLockTellsWhetherPromptsCanCome(t *testing.T) {
 		}
 	})
 }
+
+// Where the organisation wants the PIN with the approval, that one opens the app.
+func TestTheApprovalsPINOpensTheApp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, v, _ := enrolled(t, phone)
+		if err := d.SetPIN(t.Context(), "", "246810"); err != nil {
+			t.Fatal(err)
+		}
+		d.Lock()
+		v.ask(func(c *message.Challenge) { c.UserVerification = true })
+		id := d.Inbox().Current.ID
+		for name, c := range map[string]struct {
+			pin  string
+			want error
+		}{"no PIN": {"", ErrLocked}, "a wrong PIN": {"111111", ErrWrongPIN}} {
+			if _, err := d.Answer(t.Context(), id, Decision{Kind: message.DecisionApprove, Number: "42", PIN: c.pin}); !errors.Is(err, c.want) {
+				t.Errorf("%s: %v", name, err)
+			}
+			if s := d.LockState(); !s.Locked || d.Inbox().Current.State != PromptOpen {
+				t.Fatalf("%s: %+v, the prompt %s", name, s, d.Inbox().Current.State)
+			}
+		}
+		result, err := d.Answer(t.Context(), id, Decision{Kind: message.DecisionApprove, Number: "42", PIN: "246810"})
+		if err != nil || result.State != message.StateApproved || d.LockState().Locked {
+			t.Errorf("%+v, %v, locked %v", result, err, d.LockState().Locked)
+		}
+	})
+}

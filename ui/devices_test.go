@@ -270,3 +270,22 @@ func TestACodeThatNeedsItsPINAsksForIt(t *testing.T) {
 		t.Error("a code without a PIN asks for one")
 	}
 }
+
+// One PIN is enough where the organisation asks for it anyway.
+func TestALockedPromptThatWantsThePINAsksForItOnce(t *testing.T) {
+	b := phone(t)
+	b.core.lock = app.LockState{Set: true, TriesLeft: 10}
+	b.core.Lock()
+	p := prompt("p1")
+	p.Challenge.UserVerification = true
+	b.core.show(p, 0)
+	if b.prompt.number == nil || b.prompt.pin == nil || shows(b, b.T("prompt.locked")) {
+		t.Fatal("two PINs are asked for")
+	}
+	b.typeOn("42", "")
+	b.prompt.pin.Entry.SetText("246810")
+	b.prompt.submit()
+	if len(b.core.answers) != 1 || b.core.answers[0].PIN != "246810" || len(b.core.unlocked) != 0 {
+		t.Errorf("answered %v, unlocked %v", b.core.answers, b.core.unlocked)
+	}
+}

@@ -223,8 +223,11 @@ func (v *promptView) facts() []fyne.CanvasObject {
 }
 
 // unlocks tells whether the PIN is asked for before the number: the app is locked,
-// and an approval needs it open. To refuse needs no PIN.
-func (v *promptView) unlocks() bool { return v.locked && v.prompt.State == app.PromptOpen }
+// and an approval needs it open. To refuse needs no PIN. Where the organisation
+// asks for the PIN with each approval, that one opens the app as well.
+func (v *promptView) unlocks() bool {
+	return v.locked && v.prompt.State == app.PromptOpen && !v.prompt.Challenge.UserVerification
+}
 
 // lockInputs ask for the app's PIN.
 func (v *promptView) lockInputs() []fyne.CanvasObject {
