@@ -37,6 +37,7 @@ func (u *UI) settingsPage() fyne.CanvasObject {
 			u.toggle("clock", "settings.next", "", s.ShowNext, func(on bool) { u.set(func(s *app.Settings) { s.ShowNext = on }) })),
 		kit.NewCard(u.style, kit.NewColumn(design.S4,
 			u.choose("codes", "settings.order", s.Order, u.options("settings.order.", app.OrderManual, app.OrderName, app.OrderUse), func(s *app.Settings, v string) { s.Order = v }),
+			kit.NewText(u.style, kit.Look{Points: design.Caption + 0.5, Colour: u.style.Muted}, u.T("settings.order.hint")),
 			u.choose("clipboard", "settings.clipboard", strconv.Itoa(s.ClipboardSeconds), u.seconds(15, 30, 60, 120), func(s *app.Settings, v string) { s.ClipboardSeconds = number(v) }))),
 		u.label(u.T("settings.security")),
 		u.lockGroup(s),
