@@ -7,15 +7,19 @@ import (
 	"fmt"
 	"image"
 	"image/color"
-	"image/png"
 	"io"
+	"log"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jezek/xgb"
+	"github.com/jezek/xgb/xproto"
 
 	"countersign/internal/session"
 )
@@ -24,6 +28,7 @@ import (
 type screen struct {
 	t       *testing.T
 	display string
+	x       *xgb.Conn
 }
 
 // newScreen starts Xvfb on a display that is free.
@@ -39,7 +44,36 @@ func newScreen(t *testing.T) *screen {
 	start(t, cmd, "xvfb.log")
 	_ = tell.Close()
 	number := next(t, follow(told), "the display's number")
-	return &screen{t: t, display: ":" + number}
+	xgb.Logger = log.New(io.Discard, "", 0) // it misses an authority file, for which Xvfb does not ask
+	x, err := xgb.NewConnDisplay(":" + number)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(x.Close)
+	return &screen{t: t, display: ":" + number, x: x}
+}
+
+// picture is what a window shows now.
+func (s *screen) picture(window xproto.Window) (*image.RGBA, error) {
+	size, err := xproto.GetGeometry(s.x, xproto.Drawable(window)).Reply()
+	if err != nil {
+		return nil, fmt.Errorf("measuring the window: %w", err)
+	}
+	reply, err := xproto.GetImage(s.x, xproto.ImageFormatZPixmap, xproto.Drawable(window), 0, 0, size.Width, size.Height, 1<<32-1).Reply()
+	if err != nil {
+		return nil, fmt.Errorf("looking at the window: %w", err)
+	}
+	picture := image.NewRGBA(image.Rect(0, 0, int(size.Width), int(size.Height)))
+	for i := 0; i+3 < min(len(reply.Data), len(picture.Pix)); i += 4 { // blue, green, red, unused
+		picture.Pix[i], picture.Pix[i+1], picture.Pix[i+2], picture.Pix[i+3] = reply.Data[i+2], reply.Data[i+1], reply.Data[i], 0xff
+	}
+	return picture, nil
+}
+
+// xWindow is the app's window, by its number.
+func (a *app) xWindow() (xproto.Window, error) {
+	id, err := strconv.ParseUint(a.window, 10, 32)
+	return xproto.Window(id), err
 }
 
 // app is the real app in a window.
@@ -58,6 +92,9 @@ type home struct {
 	dir  string
 	env  []string // over the usual
 	keys bool     // there is a keyring
+	hold bool     // the app waits for a desktop around it
+
+	around *desktop
 }
 
 func newHome(t *testing.T, keys bool) *home {
@@ -69,14 +106,21 @@ func newHome(t *testing.T, keys bool) *home {
 	return h
 }
 
+// data is the folder of what is not secret.
+func (h *home) data() string { return filepath.Join(h.dir, ".config", "countersign") }
+
 // start runs the app until the test ends, and waits for its window.
 func (h *home) start(s *screen, args ...string) *app {
 	h.t.Helper()
 	a := &app{t: h.t, screen: s, log: keep(h.t, fmt.Sprintf("app-%d.log", time.Now().UnixNano()))}
-	args = append([]string{"--verbose", "--data", filepath.Join(h.dir, "data")}, args...)
+	args = append([]string{"--verbose"}, args...)
 	// The environment is the session's, so that no keyring or setting of the person
 	// who runs the tests is reached.
-	if program := shared.program("countersign"); h.keys {
+	program := shared.program("countersign")
+	if h.hold {
+		program, args = "sh", append([]string{"-c", hold, "sh", program}, args...)
+	}
+	if h.keys {
 		a.cmd = session.Command(context.Background(), h.dir, session.Unlocked, program, args...)
 	} else {
 		a.cmd = exec.Command(program, args...)
@@ -90,17 +134,15 @@ func (h *home) start(s *screen, args ...string) *app {
 	h.t.Cleanup(func() { _ = log.Close() })
 	a.cmd.Stdout, a.cmd.Stderr = log, log
 	start(h.t, a.cmd, "")
+	if h.hold {
+		h.around = h.desktop()
+	}
 	h.t.Cleanup(func() { // before the end of the app
 		if h.t.Failed() {
 			_ = a.save(keep(h.t, "window.png"), "root")
 		}
 	})
-	eventually(h.t, time.Minute, "the app has a window", func() error {
-		out, err := a.tool("xdotool", "search", "--onlyvisible", "--name", "^Countersign$")
-		a.window = strings.TrimSpace(out)
-		return err
-	})
-	a.must("xdotool", "windowfocus", "--sync", a.window)
+	a.raised()
 	return a
 }
 
@@ -128,13 +170,22 @@ func (a *app) must(program string, args ...string) string {
 }
 
 // look is the window as it is now.
-func (a *app) look() image.Image {
+func (a *app) look() *image.RGBA {
 	a.t.Helper()
-	picture, err := png.Decode(strings.NewReader(a.must("import", "-silent", "-window", a.window, "png:-")))
+	picture, err := a.glance()
 	if err != nil {
 		a.t.Fatal(err)
 	}
 	return picture
+}
+
+// glance is a look at a window that may not be there.
+func (a *app) glance() (*image.RGBA, error) {
+	window, err := a.xWindow()
+	if err != nil {
+		return nil, err
+	}
+	return a.screen.picture(window)
 }
 
 // save keeps a picture of a window.
@@ -167,20 +218,17 @@ func (a *app) write(text string) {
 }
 
 // changed tells what share of the window differs from an earlier look at it.
-func changed(before, now image.Image) float64 {
-	bounds := before.Bounds()
-	if bounds != now.Bounds() {
+func changed(before, now *image.RGBA) float64 {
+	if before.Rect != now.Rect {
 		return 1
 	}
 	differ := 0
-	for y := bounds.Min.Y; y < bounds.Max.Y; y++ {
-		for x := bounds.Min.X; x < bounds.Max.X; x++ {
-			if before.At(x, y) != now.At(x, y) {
-				differ++
-			}
+	for i := 0; i < len(now.Pix); i += 4 {
+		if [4]byte(before.Pix[i:]) != [4]byte(now.Pix[i:]) {
+			differ++
 		}
 	}
-	return float64(differ) / float64(bounds.Dx()*bounds.Dy())
+	return float64(differ) / float64(len(now.Pix)/4)
 }
 
 // What a change of the window amounts to: a countdown or a caret moves less
@@ -191,7 +239,7 @@ const (
 )
 
 // settle waits until the window shows something and does not move any more.
-func (a *app) settle() image.Image {
+func (a *app) settle() *image.RGBA {
 	a.t.Helper()
 	now := a.look()
 	eventually(a.t, time.Minute, "the window is still", func() error {
@@ -210,13 +258,76 @@ func (a *app) leads(what string, keys ...string) {
 	a.t.Helper()
 	before := a.settle()
 	a.keys(keys...)
+	a.shows(what, before, another)
+	a.settle()
+}
+
+// settings clicks on the settings, in the navigation at the side.
+func (a *app) settings() {
+	a.t.Helper()
+	before := a.settle()
+	a.must("xdotool", "mousemove", "--window", a.window, "90", "193", "click", "1")
+	a.shows("the settings", before, another)
+	a.settle()
+}
+
+// shows waits until that share of the window differs from an earlier look at it.
+func (a *app) shows(what string, before *image.RGBA, share float64) {
+	a.t.Helper()
 	eventually(a.t, 30*time.Second, what, func() error {
-		if share := changed(before, a.look()); share < another {
-			return fmt.Errorf("%.3f of the window has changed", share)
+		if now := changed(before, a.look()); now < share {
+			return fmt.Errorf("%.3f of the window has changed", now)
 		}
 		return nil
 	})
-	a.settle()
+}
+
+// visible gives the app's window, if it is to be seen.
+func (a *app) visible() (string, error) {
+	out, err := a.tool("xdotool", "search", "--onlyvisible", "--name", "^Countersign$")
+	return strings.TrimSpace(out), err
+}
+
+// close asks the window to close, as a click on its cross does, and waits until
+// it is gone.
+func (a *app) close() {
+	a.t.Helper()
+	x := a.screen.x
+	var atoms [2]xproto.Atom
+	for i, name := range []string{"WM_PROTOCOLS", "WM_DELETE_WINDOW"} {
+		reply, err := xproto.InternAtom(x, false, uint16(len(name)), name).Reply()
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		atoms[i] = reply.Atom
+	}
+	window, err := a.xWindow()
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	event := xproto.ClientMessageEvent{
+		Format: 32, Window: window, Type: atoms[0], // Inter-Client Communication Conventions Manual 4.2.8
+		Data: xproto.ClientMessageDataUnionData32New([]uint32{uint32(atoms[1]), 0, 0, 0, 0}),
+	}
+	if err := xproto.SendEventChecked(x, false, window, 0, string(event.Bytes())).Check(); err != nil {
+		a.t.Fatal(err)
+	}
+	eventually(a.t, 30*time.Second, "the window is gone", func() error {
+		if window, err := a.visible(); err == nil {
+			return fmt.Errorf("%s is there", window)
+		}
+		return nil
+	})
+}
+
+// raised waits until the window is there again.
+func (a *app) raised() {
+	a.t.Helper()
+	eventually(a.t, time.Minute, "the app has a window", func() (err error) {
+		a.window, err = a.visible()
+		return err
+	})
+	a.must("xdotool", "windowfocus", "--sync", a.window)
 }
 
 // logs waits until the app has written a text.

@@ -23,6 +23,8 @@ var tools = [][2]string{
 	{"xdotool", "xdotool"},
 	{"import", "imagemagick"},
 	{"xclip", "xclip"},
+	{"xdg-open", "xdg-utils"},
+	{"desktop-file-validate", "desktop-file-utils"},
 	{"zbarimg", "zbar-tools"},
 	{"oathtool", "oathtool"},
 }

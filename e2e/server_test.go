@@ -74,7 +74,7 @@ var (
 )
 
 // serve starts a demo server on a free port of loopback.
-func serve(t *testing.T, config string) *server {
+func serve(t *testing.T, config string, flags ...string) *server {
 	t.Helper()
 	dir := t.TempDir()
 	s := &server{t: t, data: filepath.Join(dir, "server")}
@@ -85,7 +85,7 @@ func serve(t *testing.T, config string) *server {
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.cmd = exec.Command(shared.program("countersignd"), "serve", "--demo", "--data", s.data, "--listen", "127.0.0.1:0", "--config", file)
+	s.cmd = exec.Command(shared.program("countersignd"), append([]string{"serve", "--demo", "--data", s.data, "--listen", "127.0.0.1:0", "--config", file}, flags...)...)
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
