@@ -111,10 +111,7 @@ func numbers(list []int) string {
 
 // confirmKeys shows what will be added, and marks what is there already.
 func (u *UI) confirmKeys(in app.Input) {
-	existing, _, err := u.entries()
-	if err != nil { // then nothing can be said of what is here
-		existing = nil
-	}
+	existing, _, _ := u.entries() // of those that cannot be read nothing can be said
 	entries := make([]transfer.Entry, len(in.Keys))
 	for i, k := range in.Keys {
 		entries[i] = transfer.Entry{Key: k}

@@ -289,3 +289,19 @@ func TestALockedPromptThatWantsThePINAsksForItOnce(t *testing.T) {
 		t.Errorf("answered %v, unlocked %v", b.core.answers, b.core.unlocked)
 	}
 }
+
+// One account that the keyring lost keeps nobody from importing; an export that
+// would leave it out fails, and says so.
+func TestAnUnreadableAccountStopsExportsAndNotImports(t *testing.T) {
+	for err, imports := range map[error]bool{app.ErrNoSecret: true, app.ErrLoading: false} {
+		b := phone(t)
+		b.core.keyErr = map[string]error{"github": err}
+		b.previewImport(thousands(20))
+		if (len(b.pages) == 1) != imports {
+			t.Errorf("%v: %d pages", err, len(b.pages))
+		}
+		if _, _, got := b.entries(); !errors.Is(got, err) {
+			t.Errorf("an export says %v", got)
+		}
+	}
+}

@@ -33,6 +33,7 @@ type fake struct {
 	groups    []string
 	codes     map[string]app.Code
 	codeErr   map[string]error
+	keyErr    map[string]error
 	drift     time.Duration
 	lock      app.LockState
 	inbox     app.Inbox
@@ -157,6 +158,9 @@ func (f *fake) Restore(_ context.Context, id string) error {
 func (f *fake) Purge(context.Context, string) error { return nil }
 
 func (f *fake) Key(id string) (otp.Key, error) {
+	if err := f.keyErr[id]; err != nil {
+		return otp.Key{}, err
+	}
 	if k, ok := f.keys[id]; ok {
 		return k, nil
 	}

@@ -189,26 +189,31 @@ func (u *UI) askImportPassword(src importSource, asked transfer.Challenge) {
 	})
 }
 
-// entries are the accounts that are there, with their secrets, to compare with.
+// entries are the accounts that are there, with their secrets. Those whose secrets
+// cannot be read are left out, and err is why for the first of them: an export
+// fails then, and what is only compared with goes on with the others.
 func (u *UI) entries() (entries []transfer.Entry, here []app.Account, err error) {
 	for _, a := range u.core.List(app.Filter{}) {
 		if a.Code == nil {
 			continue // push keys never leave
 		}
-		key, err := u.core.Key(a.ID)
-		if err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", title(a), err)
+		key, keyErr := u.core.Key(a.ID)
+		if keyErr != nil {
+			if err == nil {
+				err = fmt.Errorf("%s: %w", title(a), keyErr)
+			}
+			continue
 		}
 		entries = append(entries, transfer.Entry{Key: key, Groups: a.Groups, Note: a.Note, Icon: a.Icon, Pinned: a.Pinned})
 		here = append(here, a)
 	}
-	return entries, here, nil
+	return entries, here, err
 }
 
 // previewImport shows what would be imported, before anything is.
 func (u *UI) previewImport(result transfer.Result) {
 	existing, here, err := u.entries()
-	if err != nil {
+	if errors.Is(err, app.ErrLocked) || errors.Is(err, app.ErrLoading) { // soon all of them can be
 		u.fail("import.failed", err)
 		return
 	}
