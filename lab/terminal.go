@@ -227,8 +227,10 @@ func Outcome(r app.Result) string {
 		return "Denied: the organisation asks for a PIN with each approval."
 	case message.ReasonLocked:
 		return "Denied: too many wrong numbers, the account is locked for prompts."
+	case message.ReasonUser, "":
+		return "Denied."
 	}
-	return "Denied."
+	return "Denied: " + r.Reason + "." // a newer verifier's word is better than none
 }
 
 func upper(s string) string {
