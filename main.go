@@ -130,7 +130,11 @@ func start(f flags, stderr io.Writer) error {
 		Minimised: func(ctx context.Context, window uintptr, told func(bool)) { minimised.Watch(ctx, log, window, told) },
 	})
 	desktop.Attach(screens)
-	only.serve(func(links []string) { fyne.Do(func() { screens.Open(links) }) })
+	open := func(links []string) { fyne.Do(func() { screens.Open(links) }) }
+	only.serve(open)
+	if err := hearLinks(open); err != nil {
+		log.Error("links that are opened elsewhere will not come", slog.String("error", err.Error()))
+	}
 	context.AfterFunc(ctx, func() { fyne.Do(fyneApp.Quit) })
 	screens.Start()
 	screens.Run()

@@ -79,6 +79,10 @@ windows)
 darwin)
 	[ "$(uname -s)" = Darwin ] || die "the app for macOS is built on macOS with Xcode; .github/workflows/packages.yml does it"
 	package app --release --target darwin
+	# The tool has no place for the links that the app opens.
+	plutil -insert CFBundleURLTypes -json \
+		'[{"CFBundleURLName": "org.countersign.app", "CFBundleURLSchemes": ["countersign", "otpauth", "otpauth-migration"]}]' \
+		build/Countersign.app/Contents/Info.plist
 	;;
 ios)
 	[ "$(uname -s)" = Darwin ] || die "the app for iOS is built on macOS with Xcode; .github/workflows/packages.yml does it"
