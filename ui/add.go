@@ -231,6 +231,9 @@ func (u *UI) tookCodes(texts []string, err error) {
 }
 
 func (u *UI) addFromScreen() {
+	if u.codes.reading {
+		return // and nothing would bring the window back
+	}
 	u.win.Hide() // it may cover the code
 	u.takePictures(func(context.Context) ([]image.Image, error) {
 		pictures, err := u.cfg.Capture()
