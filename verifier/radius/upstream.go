@@ -178,4 +178,3 @@ func newUpstream(s Upstream) (primary, error) {
 	}
 	return u, nil
 }
-
