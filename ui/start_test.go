@@ -1,8 +1,11 @@
 package ui
 
 import (
+	"strings"
 	"testing"
 	"time"
+
+	"fyne.io/fyne/v2"
 )
 
 // starting gives a bench that is about to start, and what runs its background
@@ -66,5 +69,26 @@ func TestAPromptExpiresWhileTheWindowIsMinimised(t *testing.T) {
 	b.core.show(prompt("1"), 0)
 	if !b.ticking.running {
 		t.Error("nothing would tell that the request expires")
+	}
+}
+
+// looping is an app whose loop ends at once.
+type looping struct {
+	fyne.App
+	run func()
+}
+
+func (l looping) Run() { l.run() }
+
+// TestTheTrayIsMadeBeforeTheLoop: Fyne starts the tray that it finds when its loop
+// begins, and none later. Then closing the window hid it for good.
+func TestTheTrayIsMadeBeforeTheLoop(t *testing.T) {
+	b := phone(t)
+	var order []string
+	b.cfg.App = looping{b.cfg.App, func() { order = append(order, "loop") }}
+	b.cfg.TrayPresent = func() bool { order = append(order, "tray"); return false }
+	b.Run()
+	if got := strings.Join(order, " "); got != "tray loop" {
+		t.Errorf("%s, want tray loop", got)
 	}
 }
