@@ -20,6 +20,7 @@ import (
 
 	"countersign/assets/fonts"
 	assets "countersign/assets/web"
+	"countersign/verifier/policy"
 	"countersign/verifier/words"
 )
 
@@ -83,7 +84,7 @@ func newFile(name string, body []byte) file {
 }
 
 func (p *Pages) loadTemplates() error {
-	base, err := template.New("layout.html").Funcs(template.FuncMap{"static": p.staticURL, "field": field}).
+	base, err := template.New("layout.html").Funcs(template.FuncMap{"static": p.staticURL, "field": field, "platform": platform}).
 		ParseFS(assets.Files, "templates/layout.html", "templates/parts.html")
 	if err != nil {
 		return fmt.Errorf("page: reading the layout: %w", err)
@@ -125,6 +126,24 @@ type choice struct {
 
 func field(v View, name string, value any, choices ...string) choice {
 	return choice{View: v, Name: name, Value: fmt.Sprint(value), Choices: choices}
+}
+
+// platform is a platform's name as its maker writes it.
+func platform(p policy.Platform) string {
+	switch p {
+	case policy.IOS:
+		return "iOS"
+	case policy.Android:
+		return "Android"
+	case policy.Windows:
+		return "Windows"
+	case policy.MacOS:
+		return "macOS"
+	case policy.Linux:
+		return "Linux"
+	default: // a wearable's, as it says it
+		return string(p)
+	}
 }
 
 // Static serves /static/.

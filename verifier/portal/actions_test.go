@@ -133,7 +133,7 @@ func TestEnrollingSomebody(t *testing.T) {
 	s.Approve(device, number)
 	s.get(p.path).want(http.StatusOK, "enrolment-enrolled")
 	s.get("/admin/users/" + zoe.ID).has("New phone")
-	s.get("/admin/devices?q=zoe").want(http.StatusOK, "admin-devices").has("New phone", ">zoe<")
+	s.get("/admin/devices?q=zoe").want(http.StatusOK, "admin-devices").has("New phone", ">zoe<", "Android ·")
 
 	p = s.post("/admin/users/" + zoe.ID + "/enrol")
 	s.post(p.path+"/cancel").want(http.StatusOK, "admin-user")

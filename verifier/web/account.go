@@ -44,9 +44,10 @@ type accountView struct {
 }
 
 type deviceView struct {
-	ID, Name, Platform, FormFactor, AppVersion string
-	Old                                        bool
-	Added, Seen                                moment
+	ID, Name, FormFactor, AppVersion string
+	Platform                         policy.Platform
+	Old                              bool
+	Added, Seen                      moment
 }
 
 type recentView struct {
@@ -102,16 +103,8 @@ func (web *Web) account(w http.ResponseWriter, r *http.Request) error {
 }
 
 func viewDevice(d directory.Device) deviceView {
-	platforms := map[string]string{
-		message.PlatformIOS: "iOS", message.PlatformAndroid: "Android", message.PlatformWindows: "Windows",
-		message.PlatformMacOS: "macOS", message.PlatformLinux: "Linux",
-	}
-	platform, ok := platforms[string(d.Platform)]
-	if !ok {
-		platform = string(d.Platform)
-	}
 	return deviceView{
-		ID: string(d.ID), Name: d.Name, Platform: platform, FormFactor: string(d.FormFactor), AppVersion: d.AppVersion,
+		ID: string(d.ID), Name: d.Name, Platform: d.Platform, FormFactor: string(d.FormFactor), AppVersion: d.AppVersion,
 		Old: message.VersionBefore(d.AppVersion, message.MinAppVersion), Added: at(d.EnrolledAt), Seen: at(d.SeenAt),
 	}
 }
