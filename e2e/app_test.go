@@ -262,6 +262,25 @@ func (a *app) leads(what string, keys ...string) {
 	a.settle()
 }
 
+// bare tells whether no navigation stands at the side, as while the app starts and
+// while it is locked.
+func (a *app) bare() bool {
+	a.t.Helper()
+	now := a.look()
+	return now.At(3, 3) == now.At(now.Bounds().Max.X-3, 3)
+}
+
+// begun waits until the app has started.
+func (a *app) begun() {
+	a.t.Helper()
+	eventually(a.t, time.Minute, "the app has started", func() error {
+		if a.bare() {
+			return errors.New("there is no navigation")
+		}
+		return nil
+	})
+}
+
 // settings clicks on the settings, in the navigation at the side.
 func (a *app) settings() {
 	a.t.Helper()

@@ -196,25 +196,13 @@ const pin = "2468"
 // setPIN sets the lock in the settings.
 func (a *app) setPIN() {
 	a.t.Helper()
-	eventually(a.t, time.Minute, "the app has started", func() error {
-		if a.locked() { // so it looks until then
-			return errors.New("there is no navigation")
-		}
-		return nil
-	})
+	a.begun()
 	a.settings()
 	a.leads("the page of the lock", append(slices.Repeat([]string{"shift+Tab"}, 7), "Return")...)
 	a.write(pin)
 	a.keys("Tab")
 	a.write(pin)
 	a.leads("the settings again", "Return")
-}
-
-// locked tells whether the lock's screen is up: no navigation stands at the side.
-func (a *app) locked() bool {
-	a.t.Helper()
-	now := a.look()
-	return now.At(3, 3) == now.At(now.Bounds().Max.X-3, 3)
 }
 
 // TestTheDesktopAroundTheApp: a link that is opened elsewhere comes to the app
@@ -281,7 +269,7 @@ func TestTheDesktopAroundTheApp(t *testing.T) {
 	// The lock.
 	d.lockScreen()
 	eventually(t, 30*time.Second, "the app is locked with the screen", func() error {
-		if !a.locked() {
+		if !a.bare() {
 			return errors.New("it is open")
 		}
 		return nil
@@ -302,7 +290,7 @@ func TestTheDesktopAroundTheApp(t *testing.T) {
 	before = a.settle()
 	a.write(pin)
 	a.keys("Return")
-	if share := changed(before, a.look()); share > still || !a.locked() {
+	if share := changed(before, a.look()); share > still || !a.bare() {
 		t.Errorf("the third wrong PIN is followed by no wait: %.3f of the window has changed", share)
 	}
 	a.shows("a PIN can be typed again", before, still)
@@ -310,7 +298,7 @@ func TestTheDesktopAroundTheApp(t *testing.T) {
 	a.write(pin)
 	a.keys("Return")
 	eventually(t, time.Minute, "the PIN opens the app", func() error {
-		if a.locked() {
+		if a.bare() {
 			return errors.New("it is locked")
 		}
 		return nil

@@ -118,6 +118,7 @@ func TestAccountsComeAndGo(t *testing.T) {
 
 	// In, from a plain file.
 	a := h.start(x)
+	a.begun()
 	a.leads("the ways to add", "shift+Tab", "Return")
 	a.leads("the dialog for files", "shift+Tab", "shift+Tab", "Return")
 	a.choose(1)
@@ -191,6 +192,7 @@ func TestAQRCodeOnTheScreen(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := h.start(x)
+	a.begun()
 	shown := exec.Command("display", "-geometry", "+1070+20", picture) // beside the app
 	shown.Env = append(os.Environ(), "DISPLAY="+x.display)
 	start(t, shown, "display.log")
