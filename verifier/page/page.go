@@ -226,7 +226,7 @@ func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, name 
 	h := w.Header()
 	if err != nil {
 		p.logger.ErrorContext(r.Context(), "drawing a page", "page", name, "error", err)
-		http.Error(w, "Something went wrong on the server.", http.StatusInternalServerError)
+		http.Error(w, p.Text(r, "outcome.failed.text"), http.StatusInternalServerError)
 		return
 	}
 	h.Set("Content-Type", "text/html; charset=utf-8")

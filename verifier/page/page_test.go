@@ -60,6 +60,9 @@ func TestAPageThatCannotBeDrawnIsNotHalfDrawn(t *testing.T) {
 	if w.Code != http.StatusInternalServerError || strings.Contains(w.Body.String(), "<html") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
+	if w.Body.Len() == 0 {
+		t.Error("its reader is told nothing")
+	}
 }
 
 func FuzzLanguageOf(f *testing.F) {
