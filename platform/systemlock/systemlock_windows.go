@@ -74,14 +74,14 @@ func (w *watcher) run(ctx context.Context, locked func()) error {
 	var m message
 	for {
 		// 0 is the end, -1 an error.
-		more, _, err := w.user32.NewProc("GetMessageW").Call(uintptr(unsafe.Pointer(&m)), 0, 0, 0)
+		more, _, err := w.user32.NewProc("GetMessageW").Call(uintptr(unsafe.Pointer(&m)), 0, 0, 0) //nolint:gosec // the system takes addresses
 		switch int32(more) {
 		case 0:
 			return nil
 		case -1:
 			return fmt.Errorf("waiting for the session's notifications: %w", err)
 		}
-		_, _, _ = w.user32.NewProc("DispatchMessageW").Call(uintptr(unsafe.Pointer(&m)))
+		_, _, _ = w.user32.NewProc("DispatchMessageW").Call(uintptr(unsafe.Pointer(&m))) //nolint:gosec // the system takes addresses
 	}
 }
 
@@ -102,10 +102,10 @@ func (w *watcher) open(locked func()) error {
 		return result
 	})}
 	class.size = uint32(unsafe.Sizeof(class))
-	if ok, _, err := w.user32.NewProc("RegisterClassExW").Call(uintptr(unsafe.Pointer(&class))); ok == 0 {
+	if ok, _, err := w.user32.NewProc("RegisterClassExW").Call(uintptr(unsafe.Pointer(&class))); ok == 0 { //nolint:gosec // the system takes addresses
 		return fmt.Errorf("registering a window: %w", err)
 	}
-	w.window, _, err = w.user32.NewProc("CreateWindowExW").Call(0, uintptr(unsafe.Pointer(name)), 0, 0, 0, 0, 0, 0, messageOnly, 0, 0, 0)
+	w.window, _, err = w.user32.NewProc("CreateWindowExW").Call(0, uintptr(unsafe.Pointer(name)), 0, 0, 0, 0, 0, 0, messageOnly, 0, 0, 0) //nolint:gosec // the system takes addresses
 	if w.window == 0 {
 		return fmt.Errorf("making a window: %w", err)
 	}
@@ -116,6 +116,6 @@ func (w *watcher) open(locked func()) error {
 func (w *watcher) close() {
 	_, _, _ = w.user32.NewProc("DestroyWindow").Call(w.window)
 	if name, err := windows.UTF16PtrFromString(windowClass); err == nil {
-		_, _, _ = w.user32.NewProc("UnregisterClassW").Call(uintptr(unsafe.Pointer(name)), 0)
+		_, _, _ = w.user32.NewProc("UnregisterClassW").Call(uintptr(unsafe.Pointer(name)), 0) //nolint:gosec // the system takes addresses
 	}
 }
