@@ -112,8 +112,8 @@ func dye(plate *canvas.Rectangle, ground, outline color.NRGBA, width float32) {
 	if ground.A == 0 {
 		plate.FillColor = color.Transparent
 	}
-	if outline.A == 0 {
-		plate.StrokeColor = color.Transparent
+	if outline.A == 0 { // a width of nothing would darken the edge
+		plate.StrokeColor, plate.StrokeWidth = color.Transparent, 0
 	}
 }
 
