@@ -200,6 +200,10 @@ func with(q url.Values, name, value string) string {
 	return q.Encode()
 }
 
+// Linked tells whether the event's user has a page: who is no more, and the dash
+// of a name that nobody has, have none.
+func (e entry) Linked() bool { return e.Name != e.User }
+
 // names finds the names of the events' people and clients; those that are no
 // more stay ids.
 func (p *Portal) names(tx store.Tx, records []audit.Record) ([]entry, error) {

@@ -453,6 +453,10 @@ func TestTheLog(t *testing.T) {
 	s.get("/admin/audit").want(http.StatusOK, "admin-audit").has("challenge_settled", "user_added", ">zoe<", `id="tree-hash"`)
 	s.get("/admin/log").want(http.StatusOK, "admin-log").has("challenge_settled", ">zoe<", "Own sign-in pages").lacks("<code>user_added</code>")
 	s.get("/admin/log?client=nobody").lacks(`data-testid="event"`)
+	// A name that nobody has leads to no page.
+	_, err = s.Challenges.Start(t.Context(), challenge.Request{User: "ghost", Client: web, Scenario: policy.ScenarioPhoneSignIn, Decoy: true})
+	s.Check(err)
+	s.get("/admin/log?kind=challenge_refused").has("method_not_registered", "<td>-</td>").lacks(`href="/admin/users/-"`)
 	s.post("/admin/audit/head").want(http.StatusOK, "admin-audit").has("countersign-audit")
 	s.get("/admin/log?user=zoe&state=approved").has("challenge_settled").lacks("<code>user_added</code>")
 	s.get("/admin/log?from=2026-11-23").want(http.StatusOK, "admin-log").lacks(`data-testid="event"`)
