@@ -114,13 +114,13 @@ func start(f flags, stderr io.Writer) error {
 	if err := haveDisplay(); err != nil {
 		return err
 	}
+	desktop := &ui.Desktop{}
+	boot := &boot{data: data, service: service(f.Data, data), log: log, desktop: desktop, device: device(f.Platform)}
+	boot.ahead(ctx)
 	catalogue, err := i18n.Load(translations.Files())
 	if err != nil {
 		return err
 	}
-	desktop := &ui.Desktop{}
-	boot := &boot{data: data, service: service(f.Data, data), log: log, desktop: desktop, device: device(f.Platform)}
-	boot.ahead(ctx)
 	fyneApp := fyneapp.NewWithID(appID)
 	screens := ui.New(ctx, ui.Config{
 		App: fyneApp, Catalogue: catalogue, Boot: boot, Logger: log, Now: time.Now,
