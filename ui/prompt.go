@@ -49,6 +49,9 @@ func (u *UI) syncPrompt() {
 	inbox := u.core.Inbox()
 	switch {
 	case inbox.Current == nil && u.broker != nil:
+		if u.prompt != nil && u.prompt.broker == nil {
+			u.closePrompt() // it was the inbox's
+		}
 		u.broker.sync()
 	case inbox.Current == nil:
 		u.closePrompt()

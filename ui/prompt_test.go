@@ -303,3 +303,33 @@ func TestAnOrdinaryPushNeverShowsTheNumberAgain(t *testing.T) {
 		}
 	}
 }
+
+// When the sign-in's own answer is faster than the relay's, its request ends in the
+// inbox, over the sign-in's screen, and goes from there.
+func TestARequestThatEndsAfterItsSignInGoes(t *testing.T) {
+	b := phone(t)
+	broker := &fakeBroker{state: app.BrokerState{Number: "57"}}
+	b.follow(runless{broker}, "Contoso")
+	p := prompt("p1")
+	broker.state.Prompt, broker.state.Covered = &p, true
+	b.broker.changed()
+	broker.state = app.BrokerState{Done: true, Result: app.Result{State: "approved"}}
+	b.broker.changed()
+	if b.prompt != nil {
+		t.Fatal("the request stands over the end of its sign-in")
+	}
+	p.State = app.PromptSending
+	b.core.show(p, 0)
+	p.State, p.Result = app.PromptClosed, app.Result{State: "approved"}
+	b.core.show(p, 0)
+	if b.prompt == nil {
+		t.Fatal("the outcome is not shown")
+	}
+	b.forward(10 * time.Second)
+	if b.prompt != nil {
+		t.Error("the outcome never goes")
+	}
+	if !shows(b, b.T("outcome.approved.title")) {
+		t.Error("the sign-in's screen does not say how it ended")
+	}
+}
