@@ -320,6 +320,27 @@ func TestAPageStaysWhereItIsScrolled(t *testing.T) {
 	}
 }
 
+func TestTheKeyboardIsNeverOutOfView(t *testing.T) {
+	b := newBench(t, populated(t), options{language: "en"})
+	b.goTo(sectionSettings)
+	c := b.win.Canvas()
+	for _, next := range []func(){c.FocusPrevious, c.FocusNext} {
+		next() // from nothing to the last, and from there to the first
+		o, ok := c.Focused().(fyne.CanvasObject)
+		if !ok {
+			t.Fatal("nothing has the focus")
+		}
+		top := fyne.CurrentApp().Driver().AbsolutePositionForObject(o).Y
+		if top < 0 || top+o.Size().Height > c.Size().Height {
+			t.Errorf("%T has the focus from %v to %v of %v", o, top, top+o.Size().Height, c.Size().Height)
+		}
+	}
+	c.FocusPrevious()
+	if b.scroll.page.Offset() == 0 {
+		t.Error("the last of the settings is in view without scrolling: this tests nothing")
+	}
+}
+
 func TestClockStopsWhenNothingShowsTime(t *testing.T) {
 	b := phone(t)
 	if !b.ticking.running {

@@ -220,6 +220,7 @@ func (u *UI) restyle() {
 		// Each theme makes Fyne read the fonts anew: only where it is another.
 		u.style = style
 		u.style.Acted = u.touched
+		u.style.Focused = u.focused
 		u.cfg.App.Settings().SetTheme(design.NewTheme(u.style))
 	}
 	language := s.Language
@@ -241,6 +242,13 @@ func (u *UI) systemLook() {
 func (u *UI) touched() {
 	if u.core != nil {
 		u.core.Touch()
+	}
+}
+
+// focused keeps what the keyboard comes to in view, on a page that scrolls.
+func (u *UI) focused(o fyne.CanvasObject) {
+	if u.scroll.page != nil && u.prompt == nil && len(u.sheets) == 0 {
+		u.scroll.page.Reveal(o)
 	}
 }
 

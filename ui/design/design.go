@@ -11,6 +11,8 @@ package design
 import (
 	"image/color"
 	"time"
+
+	"fyne.io/fyne/v2"
 )
 
 // Palette is the colours of one appearance.
@@ -115,12 +117,22 @@ type Style struct {
 	Dark  bool
 	// Acted, if set, is told of every sign of a person, for the idle lock.
 	Acted func()
+	// Focused, if set, is told which object the keyboard came to, so that it can
+	// be brought into view.
+	Focused func(fyne.CanvasObject)
 }
 
 // Touch passes on a sign of a person.
 func (s *Style) Touch() {
 	if s.Acted != nil {
 		s.Acted()
+	}
+}
+
+// Focus passes on which object the keyboard came to.
+func (s *Style) Focus(o fyne.CanvasObject) {
+	if s.Focused != nil {
+		s.Focused(o)
 	}
 }
 

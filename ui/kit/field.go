@@ -17,6 +17,12 @@ type Entry struct {
 	label string
 }
 
+// FocusGained implements fyne.Focusable.
+func (e *Entry) FocusGained() {
+	e.Entry.FocusGained()
+	e.style.Focus(e)
+}
+
 // NewEntry makes an entry of one line.
 func NewEntry(style *design.Style, label string, password bool) *Entry {
 	e := &Entry{style: style, label: Plain(label)}

@@ -446,6 +446,22 @@ func (p *Page) Offset() float32 { return p.scroll.Offset.Y }
 // ScrollTo scrolls the page.
 func (p *Page) ScrollTo(offset float32) { p.scroll.ScrollToOffset(fyne.NewPos(0, offset)) }
 
+// Reveal scrolls an object of the page into view, if nothing of it is: one that a
+// finger or the mouse is on stays where it is.
+func (p *Page) Reveal(o fyne.CanvasObject) {
+	const margin = 12
+	d := fyne.CurrentApp().Driver()
+	top := d.AbsolutePositionForObject(o).Y - d.AbsolutePositionForObject(p.scroll).Y
+	bottom, height := top+o.Size().Height, p.scroll.Size().Height
+	switch {
+	case bottom == top: // not laid out yet
+	case bottom <= 0:
+		p.ScrollTo(p.Offset() + top - margin)
+	case top >= height:
+		p.ScrollTo(p.Offset() + bottom - height + margin)
+	}
+}
+
 // HeightFor implements Flowing: all of the content, so that a sheet can be as
 // high as what is in it. A page that gets less scrolls.
 func (p *Page) HeightFor(width float32) float32 { return p.content.HeightFor(width) }

@@ -69,7 +69,7 @@ func (t *Tap) TappedSecondary(e *fyne.PointEvent) {
 func (t *Tap) MouseIn(*desktop.MouseEvent)    { t.hovered = true; t.Refresh() }
 func (t *Tap) MouseMoved(*desktop.MouseEvent) {}
 func (t *Tap) MouseOut()                      { t.hovered = false; t.Refresh() }
-func (t *Tap) FocusGained()                   { t.focused = true; t.Refresh() }
+func (t *Tap) FocusGained()                   { t.focused = true; t.Refresh(); t.style.Focus(t.self) }
 func (t *Tap) FocusLost()                     { t.focused = false; t.Refresh() }
 func (t *Tap) TypedRune(rune)                 {}
 
