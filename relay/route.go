@@ -12,11 +12,13 @@ func (s *Server) join(c *connection) (transport.CloseCode, bool) {
 	if s.announce(c, 1) {
 		s.config.Link.Flush()
 	}
+	counted := s.metrics.connections.WithLabelValues(string(c.name.role))
+	counted.Inc() // before ready: who has read it is counted, too
 	if !s.hub.add(c, textFrame(transport.Ready{})) {
+		counted.Dec()
 		s.announce(c, -1)
 		return transport.CloseTooMany, false
 	}
-	s.metrics.connections.WithLabelValues(string(c.name.role)).Inc()
 	return 0, true
 }
 
