@@ -18,7 +18,7 @@ type clientAddCmd struct {
 	JSON bool   `help:"Print JSON."`
 
 	Address                       string `group:"RADIUS (kinds radius and nps)" help:"Address that its packets come from." placeholder:"IP"`
-	RadiusSecretStdin             bool   `group:"RADIUS (kinds radius and nps)" help:"Read the shared secret (better 16 characters or more) from standard input."`
+	RadiusSecretStdin             bool   `group:"RADIUS (kinds radius and nps)" help:"Read the shared secret (16 characters or more) from standard input."`
 	NPSVersion                    string `group:"RADIUS (kinds radius and nps)" name:"nps-version" help:"Version of the NPS extension to behave as (kind nps; default 1.2.2216.1)." placeholder:"V"`
 	Override                      string `group:"RADIUS (kinds radius and nps)" help:"OVERRIDE_NUMBER_MATCHING_WITH_OTP." placeholder:"TRUE|FALSE"`
 	RDGateway                     bool   `group:"RADIUS (kinds radius and nps)" name:"rd-gateway" help:"A Remote Desktop Gateway, which can take no code."`
@@ -46,9 +46,6 @@ func (c clientAddCmd) Run(e *env) error {
 	}
 	if c.NoRequireMessageAuthenticator {
 		_, _ = fmt.Fprintln(e.stderr, "countersignd: warning: without Message-Authenticator, answers to this client can be forged (CVE-2024-3596)")
-	}
-	if n.RADIUS != nil && len(n.RADIUSSecret) < directory.GoodRADIUSSecret {
-		_, _ = fmt.Fprintf(e.stderr, "countersignd: warning: a shared secret of fewer than %d characters can be guessed from one captured packet\n", directory.GoodRADIUSSecret)
 	}
 	return e.print(c.JSON, struct {
 		ID  string `json:"id"`

@@ -68,13 +68,11 @@ func (c Client) Policy() policy.Client {
 	return p
 }
 
-// Shared secrets, in octets. RFC 2865 §3 forbids an empty one and prefers 16 or
-// more: one captured packet is enough to guess a shorter one offline. But it is
-// the other end's secret, too, and may not be ours to choose.
+// minRADIUSSecret is the shortest shared secret taken, in octets (RFC 2865 §3
+// asks for 16): one captured packet is enough to guess a shorter one offline.
 const (
-	GoodRADIUSSecret = 16
-	minRADIUSSecret  = 1
-	maxRADIUSSecret  = 256
+	minRADIUSSecret = 16
+	maxRADIUSSecret = 256
 )
 
 const maxClientName = 64 // octets

@@ -103,8 +103,8 @@ func TestRADIUSClients(t *testing.T) {
 func TestClientsAreRefusedWith(t *testing.T) {
 	f := newFixture(t)
 	f.addClient(directory.NewClient{Name: "Portal", Kind: policy.KindWeb})
-	empty, noAddress, forRADIUS, override := radiusClient("192.0.2.1"), radiusClient("192.0.2.1"), radiusClient("192.0.2.1"), radiusClient("192.0.2.1")
-	empty.RADIUSSecret = []byte{}
+	short, noAddress, forRADIUS, override := radiusClient("192.0.2.1"), radiusClient("192.0.2.1"), radiusClient("192.0.2.1"), radiusClient("192.0.2.1")
+	short.RADIUSSecret = []byte("fifteen letters")
 	noAddress.RADIUS = &directory.RADIUSClient{}
 	forRADIUS.Kind = policy.KindRADIUS
 	override.RADIUS.Override = "MAYBE"
@@ -122,7 +122,7 @@ func TestClientsAreRefusedWith(t *testing.T) {
 		{"an OS build for the web", directory.NewClient{Name: "a", Kind: policy.KindWeb, ADFS: &directory.ADFSClient{}}, directory.ErrInvalid},
 		{"no RADIUS settings", directory.NewClient{Name: "a", Kind: policy.KindRADIUS}, directory.ErrInvalid},
 		{"no address", noAddress, directory.ErrInvalid},
-		{"an empty secret", empty, directory.ErrInvalid},
+		{"a secret of fewer than 16 characters", short, directory.ErrInvalid},
 		{"an NPS version for our own RADIUS", forRADIUS, directory.ErrInvalid},
 		{"an override that is none", override, directory.ErrInvalid},
 	} {

@@ -398,7 +398,7 @@ func TestClients(t *testing.T) {
 		return err
 	}))
 	s.get("/admin/clients").has("Wiki").lacks(key)
-	s.post("/admin/clients", "name", "VPN", "kind", "radius", "address", "192.0.2.1", "secret", "").want(http.StatusUnprocessableEntity, "admin-clients")
+	s.post("/admin/clients", "name", "VPN", "kind", "radius", "address", "192.0.2.1", "secret", "short").want(http.StatusUnprocessableEntity, "admin-clients")
 	s.post("/admin/clients", "name", "VPN", "kind", "nps", "address", "192.0.2.1", "secret", strings.Repeat("s", 20), "nps_version", "1.2.2216.1", "override", "TRUE").
 		want(http.StatusOK, "admin-clients").has("192.0.2.1", "NPS 1.2.2216.1")
 	s.post("/admin/clients", "name", "Farm", "kind", "adfs", "os_build", "20348.350").want(http.StatusOK, "admin-clients").has("20348.350")

@@ -120,10 +120,10 @@ func (s *site) refusals() []refusal {
 			[]words.Text{words.Of("refused.client_ip")},
 		},
 		{
-			"a client without a secret", func() shown {
-				return s.post("/admin/clients", "name", "vpn", "kind", "radius", "address", "192.0.2.7", "secret", "")
+			"a client with a short secret", func() shown {
+				return s.post("/admin/clients", "name", "vpn", "kind", "radius", "address", "192.0.2.7", "secret", "short")
 			}, mendable,
-			[]words.Text{words.Of("refused.radius_secret", "least", 1, "most", 256)},
+			[]words.Text{words.Of("refused.radius_secret", "least", 16, "most", 256)},
 		},
 		{
 			"digits that no number has", func() shown {

@@ -40,7 +40,7 @@ func TestSettingsSayWhatIsWrong(t *testing.T) {
 		{`{primary: ldap, ldap: {url: "ldaps://ldap.example", base_dn: dc=x, ca_file: DIR/long}}`, "holds no PEM certificate"},
 		{`{primary: ldap, ldap: {url: "ldap://ldap.example", start_tls: true, base_dn: dc=x}}`, ""},
 		{`{primary: radius, upstream: {address: "192.0.2.1", secret_file: DIR/long}}`, "is not an address such as"},
-		{`{primary: radius, upstream: {address: "192.0.2.1:1812", secret_file: DIR/short}}`, ""},
+		{`{primary: radius, upstream: {address: "192.0.2.1:1812", secret_file: DIR/short}}`, "16 characters or more"},
 		{`{primary: radius, upstream: {address: "192.0.2.1:1812", secret_file: DIR/lines}}`, "does not hold one line"},
 		{`{primary: radius, upstream: {address: "192.0.2.1:1812", secret_file: DIR/empty}}`, "does not hold one line"},
 		{`{primary: radius, upstream: {address: "192.0.2.1:1812", secret_file: DIR/gone}}`, "no such file"},

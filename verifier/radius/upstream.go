@@ -169,6 +169,9 @@ func newUpstream(s Upstream) (primary, error) {
 	if err != nil {
 		return nil, fmt.Errorf("upstream.secret_file: %w", err)
 	}
+	if len(secret) < minSecret {
+		return nil, fmt.Errorf("upstream.secret_file: a RADIUS secret has %d characters or more", minSecret)
+	}
 	u := upstream{address: s.Address, secret: []byte(secret), timeout: 5 * time.Second, unsigned: s.AllowUnsignedReplies}
 	if s.TimeoutSeconds != 0 {
 		if s.TimeoutSeconds < 1 || s.TimeoutSeconds > 30 {
@@ -178,3 +181,5 @@ func newUpstream(s Upstream) (primary, error) {
 	}
 	return u, nil
 }
+
+const minSecret = 16 // octets (RFC 2865 §3)
