@@ -311,7 +311,10 @@ func (u *UI) rebuild() {
 	default:
 		content = u.shell()
 	}
-	u.root.set(content, u.toasts.layer()) // on the theme's background, which is the style's ground
+	// No ground under it: Fyne clears the window to the theme's background, which
+	// is the same but for its rounding (1 in 128 lighter). A rectangle of it would
+	// be a third of every frame's work where there is no graphics card.
+	u.root.set(content, u.toasts.layer())
 	if same := before.section == u.scroll.section && before.depth == u.scroll.depth; same && before.page != nil && u.scroll.page != nil {
 		u.scroll.page.ScrollTo(before.page.Offset())
 	}
