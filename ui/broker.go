@@ -88,7 +88,7 @@ func (v *brokerView) screen() fyne.CanvasObject {
 		done := kit.NewButton(u.style, kit.Primary, u.T("action.done"), "", v.leave)
 		u.focusLater(done)
 		return u.framed(u.T("broker.start"), kit.Space(1, design.S4),
-			centred(design.Heading, true, u.style.Ink, u.F(key+".title", v.names)), centred(design.Body, false, u.style.Muted, u.F(key+".text", v.names)),
+			centred(design.Heading, true, u.style.Ink, u.F(key+".title", v.names)), centred(design.Body, false, u.style.Muted, u.F(key+".text", v.names)+u.unknownReason(s.Result, false)),
 			done)
 	}
 	return u.framed(u.T("broker.start"), kit.Space(1, design.S4),

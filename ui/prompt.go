@@ -455,13 +455,27 @@ func (v *promptView) outcome() kit.Flowing {
 		return kit.NewText(u.style, kit.Look{Points: points, Bold: bold, Colour: colour, Align: fyne.TextAlignCenter}, text)
 	}
 	names := args{"organisation": v.prompt.Organisation}
+	text := u.F(key+".text", names) + u.unknownReason(r, v.prompt.Enrolling)
 	done := kit.NewButton(u.style, kit.Primary, u.T("action.done"), "", v.dismiss)
 	return kit.NewMiddle(design.PromptWidth, kit.NewColumn(design.S4,
 		kit.NewNarrow(u.style.Size(52)+2*design.S4, disc),
 		centred(design.Heading, true, u.style.Ink, u.F(key+".title", names)),
-		centred(design.Body, false, u.style.Muted, u.F(key+".text", names)),
+		centred(design.Body, false, u.style.Muted, text),
 		done,
 	).Padded(design.S5))
+}
+
+// unknownReason is the reason itself where there are no words for it: a newer
+// verifier's, which whoever helps the user may know.
+func (u *UI) unknownReason(r app.Result, enrolling bool) string {
+	known := u.cfg.Catalogue.Has("outcome." + r.State + "." + r.Reason + ".title")
+	if enrolling {
+		known = known || u.cfg.Catalogue.Has("outcome.enrol."+r.State+"."+r.Reason+".title")
+	}
+	if known || r.Reason == "" {
+		return ""
+	}
+	return " (" + r.Reason + ")"
 }
 
 // outcomeKey finds the words for a result: of its reason, else of its state.

@@ -224,9 +224,12 @@ func TestEveryOutcomeHasItsWords(t *testing.T) {
 		{State: "approved", Elsewhere: true},
 		{State: "denied", Elsewhere: true},
 	} {
-		if key := b.outcomeKey(r, false); key == "outcome.unknown" {
+		if key := b.outcomeKey(r, false); key == "outcome.unknown" || b.unknownReason(r, false) != "" {
 			t.Errorf("%+v has no words", r)
 		}
+	}
+	if word := b.unknownReason(app.Result{State: "denied", Reason: "moon_phase"}, false); word != " (moon_phase)" {
+		t.Errorf("of a reason without words the prompt says %q", word)
 	}
 	if key := b.outcomeKey(app.Result{State: "something new"}, false); key != "outcome.unknown" {
 		t.Errorf("an unknown state reads %q", key)
