@@ -83,6 +83,7 @@ type app struct {
 	cmd    *exec.Cmd
 	log    string // the file of what it writes
 	window string
+	light  color.Color // of the window's corner, where nothing stands over a page
 }
 
 // home is a folder with what a person's session has: the app's data, and in the
@@ -262,6 +263,32 @@ func (a *app) leads(what string, keys ...string) {
 	a.settle()
 }
 
+// opens types keys, and waits until they have led to another page with nothing
+// over it.
+func (a *app) opens(what string, keys ...string) {
+	a.t.Helper()
+	a.uncovered(what, another, keys...)
+}
+
+// uncovered types keys, and waits until that share of the window has changed and
+// nothing stands over it: a sheet or a dialog would darken all of it.
+func (a *app) uncovered(what string, share float64, keys ...string) {
+	a.t.Helper()
+	before := a.settle()
+	a.keys(keys...)
+	eventually(a.t, time.Minute, what, func() error {
+		now := a.look()
+		switch {
+		case changed(before, now) < share:
+			return errors.New("the window is as before")
+		case now.At(3, 3) != a.light:
+			return errors.New("something stands over the page")
+		}
+		return nil
+	})
+	a.settle()
+}
+
 // bare tells whether no navigation stands at the side, as while the app starts and
 // while it is locked.
 func (a *app) bare() bool {
@@ -279,6 +306,16 @@ func (a *app) begun() {
 		}
 		return nil
 	})
+	a.light = a.settle().At(3, 3)
+}
+
+// adding clicks on the button that adds accounts, at the top.
+func (a *app) adding() {
+	a.t.Helper()
+	before := a.settle()
+	a.must("xdotool", "mousemove", "--window", a.window, "960", "39", "click", "1")
+	a.shows("the ways to add", before, another)
+	a.settle()
 }
 
 // settings clicks on the settings, in the navigation at the side.

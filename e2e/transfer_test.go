@@ -30,7 +30,7 @@ func (a *app) choose(place int) {
 	a.t.Helper()
 	a.keys("Tab", "Tab") // past the places, to the files
 	a.keys(slices.Repeat([]string{"Right"}, place)...)
-	a.leads("the file is chosen", "space", "shift+Tab", "shift+Tab", "space") // back, to Open
+	a.opens("the file is open", "space", "shift+Tab", "shift+Tab", "space") // back, to Open
 }
 
 // read gives what countersign-lab reads, as lines that can be compared.
@@ -119,25 +119,23 @@ func TestAccountsComeAndGo(t *testing.T) {
 	// In, from a plain file.
 	a := h.start(x)
 	a.begun()
-	a.leads("the ways to add", "shift+Tab", "Return")
+	a.adding()
 	a.leads("the dialog for files", "shift+Tab", "shift+Tab", "Return")
 	a.choose(1)
-	a.leads("the accounts are added", "Tab", "Tab", "Tab", "Tab", "Return")
+	a.opens("the accounts are added", "Return")
 	h.has(len(links))
 
 	// In, from an encrypted one; a wrong password loses nothing.
 	a.unsaid()
-	a.leads("the ways to add", "shift+Tab", "Return")
+	a.adding()
 	a.leads("the dialog for files", "shift+Tab", "shift+Tab", "Return")
 	a.choose(2)
 	a.write("wrong")
-	before := a.settle()
-	a.keys("Return")
-	a.shows("the password is wrong", before, still)
+	a.uncovered("the password is wrong", still, "Return")
 	a.keys("ctrl+a")
 	a.write(entePassword)
-	a.leads("the file is open", "Return")
-	a.leads("the accounts are added", "Tab", "Tab", "Tab", "Tab", "Return")
+	a.opens("the file is open", "Return")
+	a.opens("the accounts are added", "Return")
 	h.has(len(want))
 
 	// Out, as Aegis's file and encrypted.
@@ -201,7 +199,7 @@ func TestAQRCodeOnTheScreen(t *testing.T) {
 		return err
 	})
 	a.raised()
-	a.leads("the ways to add", "shift+Tab", "Return")
+	a.adding()
 	before := a.settle()
 	a.keys("Tab", "Tab", "Tab", "Tab", "Tab", "Tab", "Return", "Return") // an impatient press too many
 	eventually(t, 30*time.Second, "the account is asked for", func() error {

@@ -218,7 +218,7 @@ func (u *UI) previewImport(result transfer.Result) {
 		return
 	}
 	matches := transfer.FindDuplicates(result.Entries, existing)
-	choice := duplicatesSkip
+	choice, shown := duplicatesSkip, false
 	u.pushSecret(func() fyne.CanvasObject {
 		rows, known := u.previewRows(result.Entries, matches, result.Unsupported)
 		head := []fyne.CanvasObject{u.body(u.p.N("import.preview", len(result.Entries), args{"format": u.formatName(result.Format)}))}
@@ -234,9 +234,13 @@ func (u *UI) previewImport(result transfer.Result) {
 		}
 		additions := plan(result.Entries, matches, existing, here, choice)
 		add := kit.NewButton(u.style, kit.Primary, u.p.N("add.confirm", len(additions), nil), "import", func() { u.add(additions) })
-		if len(additions) == 0 {
+		switch {
+		case len(additions) == 0:
 			add.Disable()
+		case !shown: // and not when a choice is made
+			u.focusLater(add)
 		}
+		shown = true
 		return u.preview(u.T("import.title"), append(head, add), rows)
 	})
 }
