@@ -86,14 +86,9 @@ func (a *App) SetCodePIN(ctx context.Context, id, pin string) error {
 		return err
 	}
 	s.code = &changed
-	if err := a.storeSecret(ctx, key, id, s); err != nil {
+	if err := a.changeSecret(ctx, key, id, s); err != nil {
 		return err
 	}
-	a.mu.Lock()
-	if a.vault.key != nil { // not locked meanwhile
-		a.secrets[id] = s
-	}
-	a.mu.Unlock()
 	a.backupSoon()
 	a.emit(AccountsChanged, id)
 	return nil

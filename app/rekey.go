@@ -81,14 +81,9 @@ func (a *App) ChangeKeys(ctx context.Context, id string) error {
 // keepKeys stores an account's secret with other keys. write is held.
 func (a *App) keepKeys(ctx context.Context, key []byte, id string, s secret, push pushSecret) error {
 	s.push = &push
-	if err := a.storeSecret(ctx, key, id, s); err != nil {
+	if err := a.changeSecret(ctx, key, id, s); err != nil {
 		return err
 	}
-	a.mu.Lock()
-	if a.vault.key != nil { // not locked meanwhile
-		a.secrets[id] = s
-	}
-	a.mu.Unlock()
 	a.wake()
 	a.emit(AccountsChanged, id)
 	return nil

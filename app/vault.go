@@ -349,6 +349,19 @@ func readSecret(get getter, key []byte, id string) (secret, error) {
 	return decodeSecret(plain)
 }
 
+// changeSecret stores an account's secret, and goes on with it.
+func (a *App) changeSecret(ctx context.Context, key []byte, id string, s secret) error {
+	if err := a.storeSecret(ctx, key, id, s); err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.vault.key != nil { // not locked meanwhile
+		a.secrets[id] = s
+	}
+	return nil
+}
+
 // storeSecret writes an account's secret to the keyring.
 func (a *App) storeSecret(ctx context.Context, key []byte, id string, s secret) error {
 	plain, err := s.encode()
