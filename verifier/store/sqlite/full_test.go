@@ -40,25 +40,33 @@ func TestAFullDiskFailsWhatDoesNotFitAlone(t *testing.T) {
 				size = 300_000 // more than there is room for
 			}
 			results[i] = s.Update(context.Background(), func(tx store.Tx) error {
-				return tx.Put("b", fmt.Sprintf("%02d", i), bytes.Repeat([]byte{1}, size))
+				return errors.Join(
+					tx.Put("beside", fmt.Sprintf("%02d", i), []byte{1}), // small enough to be remembered
+					tx.Put("b", fmt.Sprintf("%02d", i), bytes.Repeat([]byte{1}, size)))
 			})
 		})
 	}
 	wait.Wait()
-	err = s.View(t.Context(), func(tx store.Tx) error {
-		for i, result := range results {
-			_, err := tx.Get("b", fmt.Sprintf("%02d", i))
-			switch {
-			case i%4 == 0 && (!errors.Is(result, store.ErrFull) || !errors.Is(err, store.ErrNotFound)):
-				t.Errorf("update %d, which does not fit: %v; reading: %v", i, result, err)
-			case i%4 != 0 && (result != nil || err != nil):
-				t.Errorf("update %d, which fits: %v; reading: %v", i, result, err)
+	// Views read the file, updates what the writer remembers: neither may hold
+	// what was never committed.
+	for reader, read := range map[string]func(context.Context, func(store.Tx) error) error{"a view": s.View, "an update": s.Update} {
+		err := read(t.Context(), func(tx store.Tx) error {
+			for i, result := range results {
+				for _, bucket := range []string{"b", "beside"} {
+					_, err := tx.Get(bucket, fmt.Sprintf("%02d", i))
+					switch {
+					case i%4 == 0 && (!errors.Is(result, store.ErrFull) || !errors.Is(err, store.ErrNotFound)):
+						t.Errorf("update %d, which does not fit: %v; %s reads %s: %v", i, result, reader, bucket, err)
+					case i%4 != 0 && (result != nil || err != nil):
+						t.Errorf("update %d, which fits: %v; %s reads %s: %v", i, result, reader, bucket, err)
+					}
+				}
 			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 }
 
