@@ -18,11 +18,13 @@ import (
 // errNull is a null where a value has to be.
 var errNull = errors.New("null is no value here")
 
+// options are made once: package json keeps with them what it has worked out of
+// each type, and would do that again for every message.
+var options = json.JoinOptions(json.RejectUnknownMembers(true), json.WithUnmarshalers(json.UnmarshalFromFunc(refuseNull)))
+
 // Unmarshal decodes one JSON value into out, a pointer. Its errors may quote
 // the input.
-func Unmarshal(data []byte, out any) error {
-	return json.Unmarshal(data, out, json.RejectUnknownMembers(true), json.WithUnmarshalers(json.UnmarshalFromFunc(refuseNull)))
-}
+func Unmarshal(data []byte, out any) error { return json.Unmarshal(data, out, options) }
 
 // refuseNull looks at each value, at every depth, before it is read.
 func refuseNull(decoder *jsontext.Decoder, _ any) error {
