@@ -22,7 +22,7 @@ func newMemoryListener() *memoryListener {
 }
 
 func (l *memoryListener) dial(ctx context.Context) (net.Conn, error) {
-	client, server := net.Pipe()
+	client, server := newPipe()
 	select {
 	case l.incoming <- server:
 		return client, nil

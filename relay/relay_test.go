@@ -360,6 +360,9 @@ func TestTheRateOutlivesTheConnection(t *testing.T) {
 	})
 }
 
+// longBody fills the buffers of who does not read in fewer frames than a test sends.
+var longBody = strings.Repeat("a", 4000)
+
 func TestASlowReaderIsClosedAndStallsNobody(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		f := newFixture(t, nil)
@@ -367,7 +370,7 @@ func TestASlowReaderIsClosedAndStallsNobody(t *testing.T) {
 		began := time.Now()
 		for i := range 100 {
 			body := fmt.Sprintf("body-%d", i)
-			v.send(slow.id(), body)
+			v.send(slow.id(), longBody)
 			v.get() // its ack, whatever it says
 			v.send(quick.id(), body)
 			if frame := quick.get().(transport.Receive); frame.Body != body || frame.From != v.id() {
@@ -421,10 +424,9 @@ func TestAVerifierThatDoesNotReadIsGivenUp(t *testing.T) {
 		var devices sync.WaitGroup
 		for range 100 {
 			d := f.device(t)
-			d.SetPingHandler(func(string) error { return nil }) // what is in memory has no buffer for pongs
 			devices.Go(func() {
 				began := time.Now()
-				d.send(v.id(), "a")
+				d.send(v.id(), longBody)
 				d.get()
 				if took := time.Since(began); took > transport.WriteTimeout {
 					t.Errorf("a device waited %v", took)
@@ -447,8 +449,9 @@ func TestASenderThatDoesNotReadItsAcksIsClosed(t *testing.T) {
 		f := newFixture(t, nil)
 		v := f.own(t)
 		go func() {
-			for range 100 {
-				v.send(generate(t).Thumbprint(), "a")
+			nobody := generate(t).Thumbprint()
+			for range 4000 { // acks of some 50 octets each
+				v.send(nobody, "a")
 			}
 		}()
 		pass(time.Minute)
