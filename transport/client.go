@@ -73,10 +73,13 @@ type Config struct {
 	// Pin, if set, is the SHA-256 of the relay's SPKI (RFC 7469 §2.4). It takes
 	// the place of the certificate authorities.
 	Pin []byte
-	// Receive takes what others sent, in order and one at a time. A relay can
-	// repeat, delay and invent: only what body's seal proves is true. It may
-	// call Send. It must return when its context is done.
+	// Receive takes what others sent, in order and one at a time, unless AtOnce
+	// says otherwise. A relay can repeat, delay and invent: only what body's seal
+	// proves is true. It may call Send. It must return when its context is done.
 	Receive func(ctx context.Context, from identity.Thumbprint, body string)
+	// AtOnce is how many calls of Receive may run at once; 0 means 1. With more
+	// there is no order.
+	AtOnce int
 	// Connected, if set, is told when the connection comes and goes, and when
 	// the reason of its absence changes. The error may be shown to the user.
 	// It is called by one goroutine at a time and must not block.
@@ -144,7 +147,8 @@ func NewClient(config Config) (*Client, error) {
 	if config.Connected == nil {
 		config.Connected = func(bool, error) {}
 	}
-	return &Client{config: config, wake: make(chan struct{}, 1), inbox: make(chan Receive, inboxSize)}, nil
+	config.AtOnce = max(config.AtOnce, 1)
+	return &Client{config: config, wake: make(chan struct{}, 1), inbox: make(chan Receive, inboxSize+2*config.AtOnce)}, nil
 }
 
 // Run connects, authenticates, receives, and reconnects with backoff and
@@ -156,7 +160,9 @@ func (c *Client) Run(ctx context.Context) error {
 	}
 	defer c.running.Store(false)
 	var receiving sync.WaitGroup
-	receiving.Go(func() { c.receive(ctx) })
+	for range c.config.AtOnce {
+		receiving.Go(func() { c.receive(ctx) })
+	}
 	defer receiving.Wait()
 
 	backoff, reported := firstBackoff, ""

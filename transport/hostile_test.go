@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -349,6 +350,31 @@ func TestAFloodIsDroppedAndAcksStillCome(t *testing.T) {
 		}
 		close(release)
 	})
+}
+
+func TestAsManyAreReceivedAtOnceAsWasSaid(t *testing.T) {
+	for _, test := range []struct{ said, want int }{{0, 1}, {1, 1}, {2, 2}} {
+		synctest.Test(t, func(t *testing.T) {
+			h := newHostile(t, func(c *hostileConn) {
+				c.welcome()
+				for range 3 {
+					c.put(transport.Receive{ID: id, From: thumbprint, Body: "a"})
+				}
+				c.linger()
+			})
+			var running atomic.Int32
+			release := make(chan struct{})
+			start(t, transport.Config{
+				URL: hostileURL, Role: transport.RoleDevice, Verifiers: naming(thumbprint), NetDial: h.dial, AtOnce: test.said,
+				Receive: func(context.Context, identity.Thumbprint, string) { running.Add(1); <-release },
+			}).connected(t)
+			synctest.Wait()
+			if got := int(running.Load()); got != test.want {
+				t.Errorf("%d said, %d at once", test.said, got)
+			}
+			close(release)
+		})
+	}
 }
 
 func TestBackoffGrowsToAMinuteWithJitter(t *testing.T) {

@@ -31,8 +31,9 @@ const (
 
 	// maxUnacknowledged is how many Sends of one client may wait for their ack.
 	maxUnacknowledged = 4096
-	// inboxSize is how many frames a client holds for its Receive.
-	inboxSize = 1024
+	// inboxSize is how many frames a client holds for its Receive, beside two for
+	// each that may run at once.
+	inboxSize = 64
 
 	nonceSize = 32 // octets
 )

@@ -30,7 +30,6 @@ type post struct {
 	keys      Keys
 	client    *transport.Client
 	queues    [postWorkers]chan letter
-	incoming  chan mail
 	receive   func(ctx context.Context, from identity.Thumbprint, body string)
 	connected atomic.Bool
 	back      chan struct{} // the relay is reachable again
@@ -46,14 +45,9 @@ type letter struct {
 	message    message.Message
 }
 
-type mail struct {
-	from identity.Thumbprint
-	body string
-}
-
 func newPost(cfg Config, keys Keys, receive func(context.Context, identity.Thumbprint, string)) (*post, error) {
 	p := &post{
-		keys: keys, incoming: make(chan mail), receive: receive,
+		keys: keys, receive: receive,
 		back: make(chan struct{}, 1), now: cfg.Now, logger: cfg.Logger,
 		sent: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "countersign_messages_sent_total", Help: "Messages to devices, by type and what became of them.",
@@ -74,7 +68,7 @@ func newPost(cfg Config, keys Keys, receive func(context.Context, identity.Thumb
 		p.queues[i] = make(chan letter, postQueue)
 	}
 	var err error
-	p.client, err = transport.NewClient(transportConfig(cfg, keys, p.take, p.relay))
+	p.client, err = transport.NewClient(transportConfig(cfg, keys, p.open, p.relay))
 	if err != nil {
 		return nil, fmt.Errorf("verifier: preparing the connection to the relay: %w", err)
 	}
@@ -87,9 +81,6 @@ func (p *post) run(ctx context.Context) error {
 	group.Go(func() error { return p.client.Run(ctx) })
 	for _, queue := range p.queues {
 		group.Go(func() error { return p.send(ctx, queue) })
-	}
-	for range mailAtOnce {
-		group.Go(func() error { return p.read(ctx) })
 	}
 	return group.Wait()
 }
@@ -158,34 +149,14 @@ func (p *post) deliver(ctx context.Context, l letter) string {
 	return "delivered"
 }
 
-// take hands a message to a worker. While all are busy it waits, and so does
-// the relay: what is in memory is bounded.
-func (p *post) take(ctx context.Context, from identity.Thumbprint, body string) {
-	select {
-	case p.incoming <- mail{from, body}:
-	case <-ctx.Done():
-	}
-}
-
-func (p *post) read(ctx context.Context) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case m := <-p.incoming:
-			p.open(ctx, m)
-		}
-	}
-}
-
 // open handles one message. A panic refuses that message and no other: what a
 // stranger can send must not be able to end the service.
-func (p *post) open(ctx context.Context, m mail) {
+func (p *post) open(ctx context.Context, from identity.Thumbprint, body string) {
 	defer func() {
 		if v := recover(); v != nil {
 			p.panics.Inc()
-			p.logger.ErrorContext(ctx, "handling a message panicked", "from", m.from, "panic", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
+			p.logger.ErrorContext(ctx, "handling a message panicked", "from", from, "panic", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
 		}
 	}()
-	p.receive(ctx, m.from, m.body)
+	p.receive(ctx, from, body)
 }

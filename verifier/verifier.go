@@ -198,6 +198,6 @@ var _ challenge.Post = (*post)(nil)
 func transportConfig(cfg Config, keys Keys, receive func(context.Context, identity.Thumbprint, string), connected func(bool, error)) transport.Config {
 	return transport.Config{
 		URL: cfg.Relay, Key: keys.Signing, Role: transport.RoleVerifier, Pin: cfg.Pin, NetDial: cfg.NetDial,
-		Receive: receive, Connected: connected, Logger: cfg.Logger, Now: cfg.Now,
+		Receive: receive, AtOnce: mailAtOnce, Connected: connected, Logger: cfg.Logger, Now: cfg.Now,
 	}
 }
