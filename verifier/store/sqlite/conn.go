@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"countersign/verifier/store"
 )
@@ -18,6 +19,8 @@ type conn struct {
 	driver driver.Conn
 	path   string
 	cache  cache // the writer's alone; a reader's keeps nothing
+	// pending is what the updates of the writer's transaction have written.
+	pending buffer
 	get, put, del,
 	forward, forwardOpen, reverse, reverseOpen,
 	begin, beginWrite, commit, rollback,
@@ -166,7 +169,7 @@ func blob(v driver.Value) ([]byte, error) {
 }
 
 // tx is a transaction on a connection. Its writes are kept until a scan must see
-// them or its function has succeeded: so most updates that fail have nothing to
+// them or the batch is committed: so most updates that fail have nothing to
 // undo, most that share a commit need no savepoint, and of a record that is
 // written twice SQLite sees the last.
 type tx struct {
@@ -175,10 +178,10 @@ type tx struct {
 	readOnly bool
 	shared   bool // others have a part in SQLite's transaction
 	ended    bool
-	wrote    bool // SQLite has some of its writes
-	saved    bool // they can be undone by a savepoint
-	changes  []change
-	changed  map[record]int // index into changes
+	own      buffer
+	wrote    bool // it has written something
+	flushed  bool // SQLite has some of it
+	saved    bool // which can be undone by a savepoint
 	// broken is an error of the database's own. After one, SQLite may have
 	// rolled back the whole transaction, whatever savepoints it had.
 	broken error
@@ -187,11 +190,48 @@ type tx struct {
 // record names one.
 type record struct{ bucket, key string }
 
-// change is a write that SQLite has not seen yet.
+// change is a write.
 type change struct {
 	record  record
 	value   []byte
 	deleted bool
+}
+
+// buffer holds writes that SQLite has not seen yet, of each record the last.
+type buffer struct {
+	changes []change
+	places  map[record]int // in changes
+}
+
+func (b *buffer) get(r record) (change, bool) {
+	i, ok := b.places[r]
+	if !ok {
+		return change{}, false
+	}
+	return b.changes[i], true
+}
+
+func (b *buffer) put(c change) {
+	if i, ok := b.places[c.record]; ok {
+		b.changes[i] = c
+		return
+	}
+	if b.places == nil {
+		b.places = make(map[record]int)
+	}
+	b.places[c.record] = len(b.changes)
+	b.changes = append(b.changes, c)
+}
+
+// touches tells whether a scan of the bucket would miss something.
+func (b *buffer) touches(bucket string) bool {
+	return slices.ContainsFunc(b.changes, func(c change) bool { return c.record.bucket == bucket })
+}
+
+func (b *buffer) clear() {
+	clear(b.changes)
+	b.changes = b.changes[:0]
+	clear(b.places)
 }
 
 func (t *tx) check(bucket, key string) error {
@@ -216,11 +256,13 @@ func (t *tx) Get(bucket, key string) ([]byte, error) {
 	if err := t.check(bucket, key); err != nil {
 		return nil, err
 	}
-	if i, ok := t.changed[record{bucket, key}]; ok {
-		if t.changes[i].deleted {
-			return nil, store.ErrNotFound
+	for _, b := range []*buffer{&t.own, &t.conn.pending} {
+		if c, ok := b.get(record{bucket, key}); ok {
+			if c.deleted {
+				return nil, store.ErrNotFound
+			}
+			return bytes.Clone(c.value), nil
 		}
-		return bytes.Clone(t.changes[i].value), nil
 	}
 	if value, ok := t.conn.cache.get(record{bucket, key}); ok {
 		if value == nil {
@@ -261,40 +303,53 @@ func (t *tx) change(c change) error {
 	if t.readOnly {
 		return store.ErrReadOnly
 	}
-	if i, ok := t.changed[c.record]; ok {
-		t.changes[i] = c
-		return nil
-	}
-	if t.changed == nil {
-		t.changed = make(map[record]int)
-	}
-	t.changed[c.record] = len(t.changes)
-	t.changes = append(t.changes, c)
+	t.wrote = true
+	t.own.put(c)
 	return nil
 }
 
-// flushEarly gives SQLite what was written, so that a scan sees it. The update
-// may still fail, and the others of its batch must not.
-func (t *tx) flushEarly() error {
-	if len(t.changes) > 0 && t.shared && !t.saved {
+// keep leaves what was written to be committed.
+func (t *tx) keep() {
+	for _, c := range t.own.changes {
+		t.conn.pending.put(c)
+	}
+	t.own.clear()
+}
+
+// flushEarly gives SQLite what was written, so that a scan of the bucket sees
+// it. The update may still fail, and the others of its batch must not.
+func (t *tx) flushEarly(bucket string) error {
+	own := t.own.touches(bucket)
+	if !own && !t.conn.pending.touches(bucket) {
+		return nil
+	}
+	if err := t.conn.flush(&t.conn.pending); err != nil { // the older first
+		return t.fail(err)
+	}
+	if !own {
+		return nil
+	}
+	if t.shared && !t.saved {
 		if err := t.conn.run(t.conn.savepoint); err != nil {
 			return t.fail(err)
 		}
 		t.saved = true
 	}
-	return t.flush()
+	t.flushed = true
+	if err := t.conn.flush(&t.own); err != nil {
+		return t.fail(err)
+	}
+	return nil
 }
 
-// flush gives SQLite what was written.
-func (t *tx) flush() error {
-	for _, c := range t.changes {
-		t.wrote = true
-		if err := t.conn.write(c); err != nil {
-			return t.fail(err)
+// flush gives SQLite what is in the buffer.
+func (c *conn) flush(b *buffer) error {
+	for _, w := range b.changes {
+		if err := c.write(w); err != nil {
+			return err
 		}
 	}
-	t.changes = t.changes[:0]
-	clear(t.changed)
+	b.clear()
 	return nil
 }
 
@@ -354,7 +409,7 @@ func (t *tx) portion(bucket string, r store.Range, most int) ([]row, error) {
 	if err := t.check(bucket, "any"); err != nil {
 		return nil, err
 	}
-	if err := t.flushEarly(); err != nil {
+	if err := t.flushEarly(bucket); err != nil {
 		return nil, err
 	}
 	stmt, args := t.conn.forwardOpen, []driver.Value{bucket, []byte(low), int64(most)}

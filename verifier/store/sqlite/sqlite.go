@@ -3,9 +3,8 @@
 // An update is durable when Update returns: the database is in WAL mode with
 // synchronous FULL, so that a commit is one append and one fsync. The fsync is
 // the cost, so updates share it: whatever has queued up while one commit ran is
-// run next in a single transaction, each update in a savepoint of its own, and
-// all of them return when its commit does (group commit). An update that fails
-// is rolled back alone.
+// run next in a single transaction, and all of it returns when its commit does
+// (group commit). An update that fails leaves nothing, and the others stand.
 //
 // Reads have connections of their own and never wait for a writer. Other
 // processes may use the same file at the same time: the command line does,
@@ -46,6 +45,9 @@ const (
 	// until it does that itself.
 	foldEvery  = 1000
 	maxJournal = 8000
+	// pageCache is how much of the file the writer keeps in memory at most, in
+	// KiB: what it writes, it reads first.
+	pageCache = 32 << 10
 )
 
 // Store is a store.Store in a file. It is safe for use by several goroutines.
@@ -58,13 +60,12 @@ type Store struct {
 	reads   driver.Connector
 	readers readers
 
-	requests chan *request
-	due      chan struct{} // the journal wants folding
-	written  int           // the writer's: records since it last did
-	closing  chan struct{}
-	stopped  chan struct{} // closed when the writer has ended
-	folded   chan struct{} // closed when the folder has ended
-	close    sync.Once
+	queue   queue
+	due     chan struct{} // the journal wants folding
+	written int           // the leader's: records since it last did
+	closing chan struct{}
+	folded  chan struct{} // closed when the folder has ended
+	close   sync.Once
 }
 
 // Open opens the database at path, and makes it, with its folder (0700, the
@@ -86,18 +87,18 @@ func open(ctx context.Context, path string) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		path:     path,
-		readers:  readers{places: make(chan struct{}, maxReaders)},
-		requests: make(chan *request, maxBatch),
-		due:      make(chan struct{}, 1),
-		closing:  make(chan struct{}),
-		stopped:  make(chan struct{}),
-		folded:   make(chan struct{}),
+		path:    path,
+		readers: readers{places: make(chan struct{}, maxReaders)},
+		queue:   queue{idle: make(chan struct{})},
+		due:     make(chan struct{}, 1),
+		closing: make(chan struct{}),
+		folded:  make(chan struct{}),
 	}
 	if s.reads, err = connector(path, "_pragma=query_only(1)"); err != nil {
 		return nil, err
 	}
-	writes, err := connector(path, "_pragma=synchronous(FULL)", fmt.Sprintf("_pragma=wal_autocheckpoint(%d)", maxJournal))
+	writes, err := connector(path, "_pragma=synchronous(FULL)",
+		fmt.Sprintf("_pragma=wal_autocheckpoint(%d)", maxJournal), fmt.Sprintf("_pragma=cache_size(-%d)", pageCache))
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +108,6 @@ func open(ctx context.Context, path string) (*Store, error) {
 	if s.folder, err = dial(ctx, writes, path); err != nil {
 		return nil, errors.Join(translate(err), s.writer.close())
 	}
-	go s.write()
 	go s.fold()
 	return s, nil
 }
@@ -223,7 +223,7 @@ func (s *Store) Close() error {
 	var err error
 	s.close.Do(func() {
 		close(s.closing)
-		<-s.stopped
+		s.queue.close()
 		<-s.folded
 		// The readers first: the last connection to go folds the journal into
 		// the file, and a read-only one cannot.

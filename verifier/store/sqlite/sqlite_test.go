@@ -8,9 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -289,4 +291,93 @@ func BenchmarkView(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// TestWhatSharesACommitStaysApart queues updates behind one that holds, so that
+// they share the next commit: each sees what those before it did, unless they
+// failed, whether that is in memory only or in the database already.
+func TestWhatSharesACommitStaysApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := mustOpen(t, filepath.Join(t.TempDir(), "db"))
+		release := make(chan struct{})
+		holding := make(chan error, 1)
+		go func() {
+			holding <- s.Update(t.Context(), func(store.Tx) error { <-release; return nil })
+		}()
+		own := errors.New("own")
+		sees := func(tx store.Tx, want string) error {
+			var found []string
+			err := tx.Scan("b", store.Range{}, func(key string, value []byte) error {
+				found = append(found, key+"="+string(value))
+				return nil
+			})
+			if got := strings.Join(found, " "); got != want {
+				t.Errorf("seen %q, want %q", got, want)
+			}
+			return err
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		type result struct {
+			told bool
+			err  error
+		}
+		updates := []struct {
+			name string
+			f    func(store.Tx) error
+			want result
+		}{
+			{"whose goroutine ends", func(tx store.Tx) error {
+				err := errors.Join(tx.Put("b", "ended", nil), sees(tx, "ended="))
+				runtime.Goexit()
+				return err
+			}, result{}},
+			{"that writes", func(tx store.Tx) error { return tx.Put("b", "x", []byte("1")) }, result{told: true}},
+			{"that fails after a scan", func(tx store.Tx) error {
+				return errors.Join(sees(tx, "x=1"), tx.Put("b", "x", []byte("2")), sees(tx, "x=2"), tx.Put("b", "y", nil), own)
+			}, result{true, own}},
+			{"that fails without one", func(tx store.Tx) error { return errors.Join(tx.Delete("b", "x"), own) }, result{true, own}},
+			{"that reads what stands", func(tx store.Tx) error {
+				if value, err := tx.Get("b", "x"); string(value) != "1" || err != nil {
+					t.Errorf("x is %q, %v", value, err)
+				}
+				return errors.Join(sees(tx, "x=1"), tx.Put("b", "y", []byte("3")))
+			}, result{told: true}},
+			{"that is cancelled while it waits", func(store.Tx) error { t.Error("called"); return nil }, result{true, context.Canceled}},
+			{"that deletes and scans", func(tx store.Tx) error {
+				return errors.Join(tx.Delete("b", "x"), sees(tx, "y=3"), tx.Put("b", "z", []byte("4")))
+			}, result{told: true}},
+			{"that scans at the end", func(tx store.Tx) error { return sees(tx, "y=3 z=4") }, result{told: true}},
+		}
+		results := make([]result, len(updates))
+		for i, u := range updates {
+			synctest.Wait() // those before it wait
+			ctx := ctx
+			if u.want.err != context.Canceled {
+				ctx = t.Context()
+			}
+			go func() {
+				err := s.Update(ctx, u.f)
+				results[i] = result{true, err}
+			}()
+		}
+		synctest.Wait()
+		cancel()
+		synctest.Wait()
+		close(release)
+		synctest.Wait()
+		if err := <-holding; err != nil {
+			t.Error(err)
+		}
+		for i, u := range updates {
+			if got := results[i]; got.told != u.want.told || !errors.Is(got.err, u.want.err) {
+				t.Errorf("an update %s: %+v, want %+v", u.name, got, u.want)
+			}
+		}
+		if err := s.View(t.Context(), func(tx store.Tx) error { return sees(tx, "y=3 z=4") }); err != nil {
+			t.Error(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 }
