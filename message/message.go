@@ -12,6 +12,7 @@ package message
 import (
 	"crypto/rand"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -71,6 +72,18 @@ func NewClaims(from, to identity.Thumbprint, now time.Time, ttl time.Duration) C
 func NewID() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the program first
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// NewIDAt makes an id like NewID's, whose first 48 bits are the time in
+// milliseconds and of which 80 are random, as in a UUID of version 7 (RFC 9562
+// §5.7): nobody can guess it, and records that are made and changed together
+// stand together in a store that keeps them by id.
+func NewIDAt(now time.Time) string {
+	var b [16]byte
+	_, _ = rand.Read(b[6:]) // never fails: crypto/rand ends the program first
+	ms := binary.BigEndian.AppendUint64(nil, uint64(now.UnixMilli()))
+	copy(b[:6], ms[2:])
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 

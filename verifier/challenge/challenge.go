@@ -177,7 +177,6 @@ func outcomeReason(r record) string {
 // The buckets of this package.
 var (
 	challenges = store.NewBucket[record]("challenge")
-	byUser     = store.NewBucket[string]("challenge_by_user") // user/time/id → id
 	accounts   = store.NewBucket[account]("challenge_account")
 	sources    = store.NewBucket[budget]("challenge_source") // starts without a first factor, by address
 	pendings   = store.NewBucket[time.Time]("challenge_pending")

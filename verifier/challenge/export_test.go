@@ -19,7 +19,7 @@ func (s *Service) Tidy(ctx context.Context) error {
 func Stored(tx store.Tx) (map[string]int, error) {
 	n := map[string]int{}
 	for _, err := range []error{
-		count(tx, challenges, n, "challenges"), count(tx, byUser, n, "history"), count(tx, sources, n, "sources"),
+		count(tx, challenges, n, "challenges"), count(tx, sources, n, "sources"),
 		count(tx, accounts, n, "accounts"), count(tx, pendings, n, "pending"),
 	} {
 		if err != nil {

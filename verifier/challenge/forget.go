@@ -34,7 +34,10 @@ type forgetting struct {
 
 func (s *Service) forgetting() *forgetting {
 	return &forgetting{
-		challenges: store.Sweep[record]{Bucket: challenges, Batch: forgetBatch, Stale: s.old, Drop: forgetChallenge},
+		challenges: store.Sweep[record]{
+			Bucket: challenges, Batch: forgetBatch, Stale: s.old,
+			Drop: func(tx store.Tx, id string, _ record) error { return challenges.Delete(tx, id) },
+		},
 		sources: store.Sweep[budget]{
 			Bucket: sources, Batch: forgetBatch,
 			Stale: func(_ store.Tx, _ string, b budget) (bool, error) { return !b.startedWithin(keepSource, s.Now()), nil },
@@ -66,13 +69,6 @@ func (s *Service) old(_ store.Tx, _ string, r record) (bool, error) {
 		keep = keepEnrolments
 	}
 	return r.State != Pending && s.Now().Sub(r.ExpiresAt) > keep, nil
-}
-
-func forgetChallenge(tx store.Tx, id string, r record) error {
-	if err := challenges.Delete(tx, id); err != nil {
-		return err
-	}
-	return byUser.Delete(tx, historyKey(r))
 }
 
 // removed tells the counters of a user who is no more. Ids are never given

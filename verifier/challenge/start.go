@@ -173,7 +173,7 @@ func (s *Service) prepare(tx store.Tx, req Request) (starting, error) {
 		ttl = DefaultTTL
 	}
 	st := starting{byName: req.Decoy, record: record{
-		ID: message.NewID(), Client: req.Client.ID, ClientName: req.Client.Name, Scenario: req.Scenario, State: Pending,
+		ID: message.NewIDAt(now), Client: req.Client.ID, ClientName: req.Client.Name, Scenario: req.Scenario, State: Pending,
 		Context: req.Context, Source: source(req), CreatedAt: now, ExpiresAt: now.Add(min(ttl, message.Lifetime)), Broker: req.Broker,
 	}}
 	if st.record.Scenario == "" {
@@ -415,17 +415,11 @@ func (st *starting) keepPending(tx store.Tx) error {
 	return errors.Join(
 		pendings.Put(tx, st.record.ID, st.record.ExpiresAt),
 		accounts.Put(tx, cmp.Or(st.record.User, decoys), st.account),
-		byUser.Put(tx, historyKey(st.record), st.record.ID),
 	)
 }
 
 // decoys is whose challenges the decoys are. It is no user's id.
 const decoys = "-decoys"
-
-// historyKey orders a user's challenges by time.
-func historyKey(r record) string {
-	return fmt.Sprintf("%s/%020d/%s", cmp.Or(r.User, decoys), r.CreatedAt.UnixNano(), r.ID)
-}
 
 // EnrolmentRequest asks for the challenge that ends an enrolment.
 type EnrolmentRequest struct {
@@ -444,7 +438,7 @@ type EnrolmentRequest struct {
 func (s *Service) StartEnrolment(tx store.Tx, req EnrolmentRequest) (Challenge, func(), error) {
 	now := s.Now()
 	r := record{
-		ID: message.NewID(), User: req.Device.User, Scenario: policy.ScenarioCombinedRegistration, State: Pending,
+		ID: message.NewIDAt(now), User: req.Device.User, Scenario: policy.ScenarioCombinedRegistration, State: Pending,
 		Experience: policy.ApproveDeny, Mode: message.ModeApproveDeny, Enrolment: req.Enrolment, DeviceName: req.Device.Name,
 		Context: Context{App: req.App}, Shown: Context{App: req.App}, MinVersion: message.MinAppVersion,
 		CreatedAt: now, ExpiresAt: now.Add(message.Lifetime),
