@@ -33,7 +33,7 @@ import (
 // GCPercent suits a process that runs a Verifier (runtime/debug.SetGCPercent). It
 // keeps little and makes much garbage, most of it JOSE: at Go's default of 100 it
 // would collect every few dozen sign-ins, and those that run meanwhile are slow.
-const GCPercent = 400
+const GCPercent = 800
 
 // Config is what a Verifier is made of.
 type Config struct {

@@ -82,10 +82,6 @@ func measureSignIns(ctx context.Context, print func(figure) error) (err error) {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	fsync, err := verifierbench.MeasureFsync(dir, 2*time.Second)
-	if err != nil {
-		return err
-	}
 	s, err := verifierbench.New(ctx, dir, users)
 	if err != nil {
 		return err
@@ -95,51 +91,69 @@ func measureSignIns(ctx context.Context, print func(figure) error) (err error) {
 			err = closed
 		}
 	}()
+	// The journal grows to its full length once; a service that runs writes over it.
+	if _, err := s.MeasureSignIns(ctx, 64, duration/2); err != nil {
+		return err
+	}
 	for _, atOnce := range []int{1, 64, 256} {
-		if _, err := s.MeasureSignIns(ctx, atOnce, duration/10); err != nil { // warm
-			return err
-		}
-		before, err := verifierbench.MeasureCrypto(ctx, duration/5)
-		if err != nil {
-			return err
-		}
-		got, err := s.MeasureSignIns(ctx, atOnce, duration)
-		if err != nil {
-			return err
-		}
-		after, err := verifierbench.MeasureCrypto(ctx, duration/5)
-		if err != nil {
-			return err
-		}
-		name := fmt.Sprintf("sign_ins_%d_at_once", atOnce)
-		method := fmt.Sprintf("%d whole sign-ins (start, relay, device, answer, settled with synchronous=FULL, waiter) of %d users, devices in this process over loopback TCP, for %s", got.Done, users, duration)
-		aim := ""
-		if atOnce == 64 {
-			aim = "ratio over 0.5"
-		}
-		limit := (before + after) / 2
-		err = print(figure{
-			Name: name, Value: got.PerSecond, Unit: "1/s", Limit: limit, Aim: aim,
-			Method: method + "; limit: the envelopes' cryptography alone on all cores, mean of before and after",
-		})
-		if err != nil {
-			return err
-		}
-		aim = ""
-		if atOnce == 1 {
-			aim = "p99 under 5 ms"
-		}
-		if err := print(figure{Name: name + "_p50", Value: ms(got.P50), Unit: "ms", Method: method}); err != nil {
-			return err
-		}
-		if err := print(figure{
-			Name: name + "_p99", Value: ms(got.P99), Unit: "ms", Aim: aim, Limit: 2 * 1000 / fsync,
-			Method: method + "; limit: two appends of 4 KiB with fsync, mean, measured before",
-		}); err != nil {
+		if err := measureAtOnce(ctx, s, dir, atOnce, print); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func measureAtOnce(ctx context.Context, s *verifierbench.Service, dir string, atOnce int, print func(figure) error) error {
+	if _, err := s.MeasureSignIns(ctx, atOnce, duration/10); err != nil { // warm
+		return err
+	}
+	before, err := measureLimits(ctx, dir)
+	if err != nil {
+		return err
+	}
+	got, err := s.MeasureSignIns(ctx, atOnce, duration)
+	if err != nil {
+		return err
+	}
+	after, err := measureLimits(ctx, dir)
+	if err != nil {
+		return err
+	}
+	name := fmt.Sprintf("sign_ins_%d_at_once", atOnce)
+	method := fmt.Sprintf("%d whole sign-ins (start, relay, device, answer, settled with synchronous=FULL, waiter) of %d users, devices in this process over loopback TCP, for %s", got.Done, users, duration)
+	rate := figure{
+		Name: name, Value: got.PerSecond, Unit: "1/s", Limit: (before.crypto + after.crypto) / 2,
+		Method: method + "; limit: the envelopes' cryptography alone on all cores, mean of before and after",
+	}
+	disk := "; limit: two appends of 4 KiB with fsync, the same percentile, mean of before and after"
+	p50 := figure{Name: name + "_p50", Value: ms(got.P50), Unit: "ms", Limit: ms(before.disk.P50+after.disk.P50) / 2, Method: method + disk}
+	p99 := figure{Name: name + "_p99", Value: ms(got.P99), Unit: "ms", Limit: ms(before.disk.P99+after.disk.P99) / 2, Method: method + disk}
+	switch atOnce {
+	case 1:
+		p99.Aim = "p99 under 5 ms"
+	case 64:
+		rate.Aim = "ratio over 0.5"
+	}
+	for _, f := range []figure{rate, p50, p99} {
+		if err := print(f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// limits are what this machine allows at most, now.
+type limits struct {
+	crypto float64 // sign-ins a second
+	disk   verifierbench.Times
+}
+
+func measureLimits(ctx context.Context, dir string) (l limits, err error) {
+	if l.crypto, err = verifierbench.MeasureCrypto(ctx, duration/5); err != nil {
+		return l, err
+	}
+	l.disk, err = verifierbench.MeasureFsync(dir, duration/5)
+	return l, err
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -241,7 +241,7 @@ type SignIns struct {
 	AtOnce    int
 	Done      int
 	PerSecond float64
-	P50, P99  time.Duration
+	Times
 }
 
 // MeasureSignIns runs whole sign-ins for d, so many at once, each of another user.
@@ -273,11 +273,7 @@ func (s *Service) MeasureSignIns(ctx context.Context, atOnce int, d time.Duratio
 	}
 	elapsed := time.Since(begin)
 	all := slices.Concat(took...)
-	slices.Sort(all)
-	return SignIns{
-		AtOnce: atOnce, Done: len(all), PerSecond: float64(len(all)) / elapsed.Seconds(),
-		P50: all[len(all)/2], P99: all[len(all)*99/100],
-	}, nil
+	return SignIns{AtOnce: atOnce, Done: len(all), PerSecond: float64(len(all)) / elapsed.Seconds(), Times: percentiles(all)}, nil
 }
 
 func (s *Service) signIn(ctx context.Context, d *device) error {

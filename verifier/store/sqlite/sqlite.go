@@ -43,7 +43,7 @@ const (
 	// foldEvery is after how many written records the journal is folded into the
 	// file, and maxJournal how many of its pages (of 4 KiB) the writer lets pass
 	// until it does that itself.
-	foldEvery  = 1000
+	foldEvery  = 2000
 	maxJournal = 8000
 	// pageCache is how much of the file the writer keeps in memory at most, in
 	// KiB: what it writes, it reads first.
