@@ -9,6 +9,7 @@
 package envelope
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -98,7 +99,7 @@ func Open(sealed string, recipient identity.PrivateKey, trust Trust) (Signed, er
 	if len(plaintext) != PlaintextSize {
 		return Signed{}, fmt.Errorf("%w: not padded to %d octets", ErrMalformed, PlaintextSize)
 	}
-	return Verify(strings.TrimRight(string(plaintext), " "), trust)
+	return Verify(string(bytes.TrimRight(plaintext, " ")), trust)
 }
 
 // Sign makes a JWS in compact form, ES256 with the signer's public key in its

@@ -178,10 +178,11 @@ type device struct {
 	client     *transport.Client
 	asked      chan message.Challenge
 	number     chan string
+	told       chan message.Outcome
 }
 
 func newDevice(user string, keys verifier.Keys) (*device, error) {
-	d := &device{user: user, keys: keys, asked: make(chan message.Challenge, 4), number: make(chan string, 4)}
+	d := &device{user: user, keys: keys, asked: make(chan message.Challenge, 4), number: make(chan string, 4), told: make(chan message.Outcome, 4)}
 	var err error
 	if d.signing, err = identity.Generate(); err != nil {
 		return nil, err
@@ -192,8 +193,14 @@ func newDevice(user string, keys verifier.Keys) (*device, error) {
 
 func (d *device) receive(_ context.Context, _ identity.Thumbprint, body string) {
 	m, err := d.open(body)
-	if c, ok := m.(message.Challenge); err == nil && ok {
-		d.asked <- c
+	if err != nil {
+		return
+	}
+	switch m := m.(type) {
+	case message.Challenge:
+		d.asked <- m
+	case message.Outcome:
+		d.told <- m
 	}
 }
 
@@ -236,6 +243,21 @@ func (d *device) answer(ctx context.Context) error {
 	}
 }
 
+// isTold waits until the device knows how its sign-in ended.
+func (d *device) isTold(ctx context.Context) error {
+	select {
+	case outcome := <-d.told:
+		if outcome.State != message.StateApproved {
+			return fmt.Errorf("verifierbench: the device hears %s", outcome.State)
+		}
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(time.Minute):
+		return errors.New("verifierbench: the device hears no outcome")
+	}
+}
+
 // SignIns is what MeasureSignIns finds.
 type SignIns struct {
 	AtOnce    int
@@ -245,6 +267,9 @@ type SignIns struct {
 }
 
 // MeasureSignIns runs whole sign-ins for d, so many at once, each of another user.
+// Timed is what the user waits for, from the start to the answered waiter. The
+// next begins when the device knows the outcome, too: until then this one is not
+// over, and two would run where one is said.
 func (s *Service) MeasureSignIns(ctx context.Context, atOnce int, d time.Duration) (SignIns, error) {
 	if atOnce > len(s.devices) {
 		return SignIns{}, fmt.Errorf("verifierbench: %d at once with %d users", atOnce, len(s.devices))
@@ -264,6 +289,9 @@ func (s *Service) MeasureSignIns(ctx context.Context, atOnce int, d time.Duratio
 					return err
 				}
 				took[i] = append(took[i], time.Since(start))
+				if err := s.devices[n].isTold(ctx); err != nil {
+					return err
+				}
 			}
 			return nil
 		})
