@@ -197,7 +197,7 @@ func (s *Store) lead(r *request) error {
 // follow commits updates whose leader is gone.
 func (s *Store) follow(batch []*request) {
 	if len(batch) > 0 {
-		s.commit(nil, batch)
+		_ = s.commit(nil, batch) // each is told its own result
 	}
 	s.queue.handOn()
 }
