@@ -25,6 +25,7 @@ var (
 	ErrNotAnswered    = errors.New("the number was not typed in time; ask for a new link and try again")
 	ErrRefused        = errors.New("the organisation refused")
 	ErrNoConnection   = errors.New("the organisation cannot be reached")
+	ErrOtherRelay     = errors.New("what answers is not the link's relay; somebody may be in between")
 	ErrDeviceName     = errors.New("give this device a name")
 )
 
@@ -204,19 +205,6 @@ func (e *Enrolment) leave(l *link) {
 		e.app.dropPrompts(l.account)
 	}
 	e.app.wake()
-}
-
-// Connection tells whether the relay of a running Confirm is reached, and if not
-// why, where that is known.
-func (e *Enrolment) Connection() (connected bool, reason error) {
-	e.app.mu.Lock()
-	defer e.app.mu.Unlock()
-	for _, l := range e.app.links {
-		if l.enrolment == e {
-			return l.connected, l.err
-		}
-	}
-	return false, nil
 }
 
 // end tells the waiting Confirm, if there is one still. mu is not held.

@@ -3,12 +3,14 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"countersign/crypto/otp"
 	"countersign/message"
+	"countersign/transport"
 )
 
 func TestNothingIsEnrolledBeforeTheNumber(t *testing.T) {
@@ -167,6 +169,25 @@ func TestEnrolmentWithoutConnectionSaysSo(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+func TestEnrolmentWithAnotherRelaySaysSoAtOnce(t *testing.T) {
+	for _, reason := range []error{transport.ErrPin, fmt.Errorf("%w: it says so", transport.ErrWrongRelay)} {
+		synctest.Test(t, func(t *testing.T) {
+			d := newDevice(t, phone)
+			defer d.start(t)()
+			v := newVerifier(t, d.relay)
+			d.relay.refuse(reason)
+			began := time.Now()
+			e, _ := d.Begin(v.link.String())
+			if _, err := confirm(t, e)(); !errors.Is(err, ErrOtherRelay) || !errors.Is(err, reason) {
+				t.Errorf("got %v", err)
+			}
+			if waited := time.Since(began); waited != 0 {
+				t.Errorf("told after %v", waited)
+			}
+		})
+	}
 }
 
 func TestWatchIsRefusedWithAdvice(t *testing.T) {

@@ -208,6 +208,7 @@ func (d *device) start(t *testing.T) (stop func()) {
 type fakeRelay struct {
 	mu        sync.Mutex
 	down      bool
+	refusal   error // why nobody connects, while it is down
 	verifiers map[identity.Thumbprint]*fakeVerifier
 	carriers  map[identity.Thumbprint]*fakeCarrier
 	sent      []string // every body that a device sent
@@ -251,6 +252,14 @@ func (r *fakeRelay) setDown(down bool) {
 	}
 }
 
+// refuse takes the relay away, for a reason.
+func (r *fakeRelay) refuse(reason error) {
+	r.mu.Lock()
+	r.refusal = reason
+	r.mu.Unlock()
+	r.setDown(true)
+}
+
 type delivery struct {
 	from identity.Thumbprint
 	body string
@@ -269,14 +278,14 @@ func (c *fakeCarrier) Run(ctx context.Context) error {
 	id := c.c.Key.Thumbprint()
 	c.relay.mu.Lock()
 	c.relay.carriers[id] = c
-	down := c.relay.down
+	down, refusal := c.relay.down, c.relay.refusal
 	c.relay.mu.Unlock()
 	defer func() {
 		c.relay.mu.Lock()
 		delete(c.relay.carriers, id)
 		c.relay.mu.Unlock()
 	}()
-	c.c.State(!down, nil)
+	c.c.State(!down, refusal)
 	for {
 		select {
 		case <-ctx.Done():

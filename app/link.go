@@ -3,12 +3,14 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
 	"countersign/crypto/envelope"
 	"countersign/crypto/identity"
 	"countersign/message"
+	"countersign/transport"
 )
 
 // link is the connection of one account to its verifier. Each has keys of its
@@ -93,8 +95,14 @@ func (l *link) state(connected bool, reason error) {
 		l.online = make(chan struct{})
 	}
 	l.connected, l.err = connected, reason
+	enrolment := l.enrolment
 	l.app.mu.Unlock()
 	l.app.emit(ConnectionChanged, l.account)
+	if errors.Is(reason, transport.ErrPin) || errors.Is(reason, transport.ErrWrongRelay) {
+		// An account waits until its relay is back. Who enrols is told at once: the
+		// link may be a forged one.
+		enrolment.end(fmt.Errorf("%w: %w", ErrOtherRelay, reason))
+	}
 }
 
 // resync asks for a Sync soon. It never blocks.
