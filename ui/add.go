@@ -60,7 +60,7 @@ func (u *UI) addPage() fyne.CanvasObject {
 	rows = append(rows,
 		u.item("clipboard", u.T("add.clipboard"), clipboard, u.addFromClipboard),
 		u.item("image", u.T("add.image"), u.T("add.image.hint"), u.addFromFile),
-		u.item("keyboard", u.T("add.manual"), u.T("add.manual.hint"), func() { u.pushSecret(u.manualPage) }),
+		u.item("keyboard", u.T("add.manual"), u.T("add.manual.hint"), func() { u.pushForm(u.manualPage) }),
 		u.item("import", u.T("add.import"), u.T("add.import.hint"), u.openImport))
 	content := []fyne.CanvasObject{kit.NewCard(u.style, kit.NewColumn(design.S3, link, next)), u.group(rows...)}
 	if !u.phone {
@@ -93,7 +93,7 @@ func (u *UI) takeText(text string) error {
 func (u *UI) takeInput(in app.Input) {
 	switch {
 	case in.Enrolment != nil:
-		u.pushSecret(func() fyne.CanvasObject { return u.enrolPage(in.Enrolment) })
+		u.pushForm(func() fyne.CanvasObject { return u.enrolPage(in.Enrolment) })
 	case len(in.Missing) > 0:
 		u.alert("qr", u.F("add.batch.title", args{"read": in.Parts - len(in.Missing), "parts": in.Parts}), u.F("add.batch.text", args{"missing": numbers(in.Missing)}))
 	case len(in.Keys) > 0 || len(in.Unsupported) > 0:

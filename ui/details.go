@@ -87,7 +87,7 @@ func (u *UI) detailsPage(id string) fyne.CanvasObject {
 
 // openCodePIN asks for the PIN that an account's codes are made with.
 func (u *UI) openCodePIN(id string) {
-	u.pushSecret(func() fyne.CanvasObject {
+	u.pushForm(func() fyne.CanvasObject {
 		pin := kit.NewField(u.style, u.T("code.pin"), u.T("code.pin.hint"), true)
 		submit := func() {
 			text := pin.Entry.Text
@@ -197,7 +197,7 @@ func (u *UI) facts(a app.Account) []fyne.CanvasObject {
 }
 
 func (u *UI) openEdit(id string) {
-	u.push(func() fyne.CanvasObject { return u.editPage(id) })
+	u.pushForm(func() fyne.CanvasObject { return u.editPage(id) })
 }
 
 // editPage changes what an account is called, and where it stands.

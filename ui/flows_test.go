@@ -13,6 +13,7 @@ import (
 	"countersign/app"
 	"countersign/app/transfer"
 	"countersign/crypto/otp"
+	"countersign/ui/kit"
 )
 
 // runless is a broker that a test drives.
@@ -146,6 +147,60 @@ func TestEnrolmentThatFailsSaysWhatToDo(t *testing.T) {
 	if !shows(b, b.T("error.link_used")) {
 		t.Error("no reason on the screen")
 	}
+}
+
+// What happens meanwhile must not take away what was typed, what went wrong, or
+// the keyboard's place: a connection comes and goes while a device enrols.
+func TestAFormStaysWhateverHappens(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(b *bench)
+		moves  bool // the keyboard
+	}{
+		{"the connection comes", func(b *bench) { b.core.emit(app.ConnectionChanged) }, false},
+		{"another page is over it for a while", func(b *bench) { b.openDevices("contoso"); b.back() }, true},
+		{"a request comes and goes", func(b *bench) {
+			b.core.show(prompt("p1"), 0)
+			b.core.emit(app.ConnectionChanged)
+			b.core.inbox = app.Inbox{}
+			b.core.emit(app.InboxChanged)
+		}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			core := populated(t)
+			core.input = app.Input{Enrolment: &app.Enrolment{Organisation: "Contoso"}}
+			b := newBench(t, core, options{language: "en", phone: true, links: []string{"countersign://enrol?v=1"}})
+			core.confirm = func() (app.Account, error) {
+				test.change(b)
+				return app.Account{}, app.ErrWrongNumber
+			}
+			field(t, b).SetText("My desk")
+			add := button(t, b, b.T("enrol.add"))
+			b.typeOn("", fyne.KeyReturn) // the focus is on the button
+			test.change(b)
+			if !shows(b, b.T("error.wrong_number")) {
+				t.Error("nothing says what went wrong")
+			}
+			if got := field(t, b).Text; got != "My desk" {
+				t.Errorf("what was typed is now %q", got)
+			}
+			if !test.moves && b.win.Canvas().Focused() != fyne.Focusable(add) {
+				t.Errorf("the keyboard is at %T", b.win.Canvas().Focused())
+			}
+		})
+	}
+}
+
+// field is the first field on the page.
+func field(t *testing.T, b *bench) *kit.Entry {
+	t.Helper()
+	for _, o := range test.LaidOutObjects(b.win.Content()) {
+		if entry, ok := o.(*kit.Entry); ok {
+			return entry
+		}
+	}
+	t.Fatal("no field")
+	return nil
 }
 
 // shows reports whether a text is on the screen.

@@ -104,7 +104,7 @@ func (u *UI) confirmErase() {
 	})
 }
 
-func (u *UI) openSetPIN() { u.pushSecret(u.setPINPage) }
+func (u *UI) openSetPIN() { u.pushForm(u.setPINPage) }
 
 // setPINPage sets or changes the PIN.
 func (u *UI) setPINPage() fyne.CanvasObject {
@@ -139,7 +139,7 @@ func (u *UI) setPINPage() fyne.CanvasObject {
 }
 
 func (u *UI) openRemovePIN() {
-	u.pushSecret(func() fyne.CanvasObject {
+	u.pushForm(func() fyne.CanvasObject {
 		old := kit.NewField(u.style, u.T("pin.old"), "", true)
 		var remove *kit.Button
 		submit := func() { u.changePIN(old.Entry.Text, "", "pin.removed", remove, old) }

@@ -22,7 +22,7 @@ func (u *UI) shell() fyne.CanvasObject {
 
 func (u *UI) current() fyne.CanvasObject {
 	if n := len(u.pages); n > 0 {
-		return u.pages[n-1].build()
+		return u.draw(&u.pages[n-1])
 	}
 	switch u.section {
 	case sectionActivity:
@@ -32,6 +32,20 @@ func (u *UI) current() fyne.CanvasObject {
 	case sectionCodes:
 	}
 	return u.codesPage()
+}
+
+// draw builds a page, or takes a form that is there.
+func (u *UI) draw(p *page) fyne.CanvasObject {
+	now := looks{u.style, u.p, u.phone}
+	if p.form && p.drawn.content != nil && p.drawn.looks == now {
+		u.scroll.page = p.drawn.scroll
+		return p.drawn.content
+	}
+	content := p.build()
+	if p.form {
+		p.drawn = drawn{content, u.scroll.page, now}
+	}
+	return content
 }
 
 func (u *UI) phoneShell() fyne.CanvasObject {

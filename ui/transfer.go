@@ -162,7 +162,7 @@ func readBounded(path string) ([]byte, error) {
 const muchMemory = 128 << 20
 
 func (u *UI) askImportPassword(src importSource, asked transfer.Challenge) {
-	u.pushSecret(func() fyne.CanvasObject {
+	u.pushForm(func() fyne.CanvasObject {
 		password := kit.NewField(u.style, u.T("import.password"), u.T("import.password.hint"), true)
 		submit := func() {
 			password.SetError("")
@@ -246,7 +246,7 @@ func (u *UI) previewImport(result transfer.Result) {
 }
 
 // openExport offers the ways out. Push keys never leave: a new phone enrols.
-func (u *UI) openExport() { u.pushSecret(u.exportPage) }
+func (u *UI) openExport() { u.pushForm(u.exportPage) }
 
 func (u *UI) exportPage() fyne.CanvasObject {
 	first := kit.NewField(u.style, u.T("sealed.passphrase"), u.T("sealed.hint"), true)

@@ -71,6 +71,24 @@ type page struct {
 	build func() fyne.CanvasObject
 	// secret says that the page must go when the app locks.
 	secret bool
+	// form says that the page is the user's: once drawn it stays as it is, with
+	// what was typed, what it waits for and what it says went wrong.
+	form  bool
+	drawn drawn
+}
+
+// drawn is a form as it is on the screen, and the looks that it was drawn in.
+type drawn struct {
+	content fyne.CanvasObject
+	scroll  *kit.Page
+	looks   looks
+}
+
+// looks is what makes even a form be drawn anew.
+type looks struct {
+	style   *design.Style
+	printer *i18n.Printer
+	phone   bool
 }
 
 // New makes the window; Run shows it. The UI ends with ctx.
@@ -319,6 +337,7 @@ func (u *UI) rebuild() {
 		u.scroll.page.ScrollTo(before.page.Offset())
 	}
 	switch {
+	case before.page != nil && before.page == u.scroll.page: // a form that stays, with its focus
 	case u.prompt != nil || len(u.sheets) > 0:
 		u.focusGone = true
 	case u.focusNext != nil:
@@ -333,6 +352,12 @@ func (u *UI) rebuild() {
 // push opens a page over the present one.
 func (u *UI) push(build func() fyne.CanvasObject) {
 	u.pages = append(u.pages, page{build: build})
+	u.rebuild()
+}
+
+// pushForm opens a page that the user fills in. It goes when the app locks.
+func (u *UI) pushForm(build func() fyne.CanvasObject) {
+	u.pages = append(u.pages, page{build: build, secret: true, form: true})
 	u.rebuild()
 }
 
