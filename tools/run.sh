@@ -42,7 +42,14 @@ healthy() {
 	[[ $line == *" 200 "* ]]
 }
 
+# taken asks whether somebody listens there already. The one who answered below
+# would be another's server, while ours ends.
+taken() { (exec 3<>"/dev/tcp/${listen%:*}/${listen##*:}") 2>/dev/null; }
+
 start_server() {
+	if taken; then
+		die "something listens on $listen already, another demo perhaps (for another port: LISTEN=127.0.0.1:9090 make run)"
+	fi
 	bin/countersignd serve --demo --data "$data" --listen "$listen" 2>"$log" &
 	server=$!
 	children+=("$server")
