@@ -117,7 +117,9 @@ run_app() {
 		link=("$(cat "$data/link")")
 	fi
 	echo "Starting the app. Ctrl-C here, or closing its window, ends the demo."
-	bin/countersign --data "$data/app" "${link[@]}"
+	bin/countersign --data "$data/app" "${link[@]}" & # or a trap would wait for its end
+	children+=("$!")
+	wait "$!"
 }
 
 run_terminal() {
