@@ -2,6 +2,8 @@ package message_test
 
 import (
 	"bytes"
+	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,6 +20,26 @@ import (
 )
 
 var now = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+func TestAnIDBeginsWithItsTime(t *testing.T) {
+	early, late := now, now.Add(time.Millisecond)
+	seen := map[string]bool{}
+	for _, at := range []time.Time{early, early, late} {
+		id := message.NewIDAt(at)
+		raw, err := base64.RawURLEncoding.DecodeString(id)
+		if err != nil || len(id) != 22 || len(raw) != 16 {
+			t.Fatalf("%q: %d octets, %v", id, len(raw), err)
+		}
+		if ms := int64(binary.BigEndian.Uint64(append([]byte{0, 0}, raw[:6]...))); ms != at.UnixMilli() {
+			t.Errorf("%s is of %d, want %d", id, ms, at.UnixMilli())
+		}
+		if random := string(raw[6:]); seen[random] {
+			t.Error("the same octets twice")
+		} else {
+			seen[random] = true
+		}
+	}
+}
 
 func generate(t testing.TB) identity.PrivateKey {
 	t.Helper()

@@ -158,6 +158,7 @@ func TestAFormStaysWhateverHappens(t *testing.T) {
 		moves  bool // the keyboard
 	}{
 		{"the connection comes", func(b *bench) { b.core.emit(app.ConnectionChanged) }, false},
+		{"a backup was made", func(b *bench) { b.core.emit(app.SettingsChanged) }, false},
 		{"another page is over it for a while", func(b *bench) { b.openDevices("contoso"); b.back() }, true},
 		{"a request comes and goes", func(b *bench) {
 			b.core.show(prompt("p1"), 0)

@@ -86,9 +86,9 @@ type drawn struct {
 
 // looks is what makes even a form be drawn anew.
 type looks struct {
-	style   *design.Style
-	printer *i18n.Printer
-	phone   bool
+	style    *design.Style
+	language string
+	phone    bool
 }
 
 // New makes the window; Run shows it. The UI ends with ctx.

@@ -120,7 +120,7 @@ func measureAtOnce(ctx context.Context, s *verifierbench.Service, dir string, at
 		return err
 	}
 	name := fmt.Sprintf("sign_ins_%d_at_once", atOnce)
-	method := fmt.Sprintf("%d whole sign-ins (start, relay, device, answer, settled with synchronous=FULL, waiter) of %d users, devices in this process over loopback TCP, for %s", got.Done, users, duration)
+	method := fmt.Sprintf("%d whole sign-ins (start, relay, device, answer, settled with synchronous=FULL, waiter) of %d users, devices in this process over loopback TCP, for %s after 5 s at 64 and 1 s at as many at once; the next begins when the device, too, knows the outcome", got.Done, users, duration)
 	rate := figure{
 		Name: name, Value: got.PerSecond, Unit: "1/s", Limit: (before.crypto + after.crypto) / 2,
 		Method: method + "; limit: the envelopes' cryptography alone on all cores, mean of before and after",

@@ -3,6 +3,7 @@ package challenge_test
 import (
 	"context"
 	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -64,6 +65,44 @@ func TestWhatIsOldIsForgotten(t *testing.T) {
 	}
 	if history, err := f.Challenges.History(context.Background(), zoe.ID, 10); err != nil || len(history) != 0 {
 		t.Errorf("history %v, %v", history, err)
+	}
+}
+
+// The user's recent sign-ins, as the account's page shows them.
+func TestHistoryIsTheUsersLatestFirst(t *testing.T) {
+	f := verifiertest.New(t)
+	zoe, ann := f.User("zoe"), f.User("ann")
+	if c := f.MustStart("zoe"); c.State != challenge.Denied { // without a method: nothing that was asked of her
+		t.Fatalf("a start without a method is %s", c.State)
+	}
+	device := f.Enrolled(zoe)
+	f.Enrolled(ann)
+	var want []string
+	for range 3 {
+		f.Clock.Move(time.Second)
+		c := f.MustStart("zoe")
+		if err := device.Send(device.Answer(c.ID, c.Number)); err != nil {
+			t.Fatal(err)
+		}
+		want = append([]string{c.ID}, want...)
+		f.MustStart("ann")
+		f.Clock.Move(2 * time.Minute)
+	}
+	for _, limit := range []int{2, 10} {
+		history, err := f.Challenges.History(context.Background(), zoe.ID, limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, c := range history {
+			got = append(got, c.ID)
+			if c.State != challenge.Approved {
+				t.Errorf("%s is %s", c.ID, c.State)
+			}
+		}
+		if !slices.Equal(got, want[:min(limit, len(want))]) {
+			t.Errorf("the latest %d: %v, want %v", limit, got, want)
+		}
 	}
 }
 

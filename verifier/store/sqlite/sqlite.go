@@ -45,9 +45,6 @@ const (
 	// until it does that itself.
 	foldEvery  = 2000
 	maxJournal = 8000
-	// pageCache is how much of the file the writer keeps in memory at most, in
-	// KiB: what it writes, it reads first.
-	pageCache = 32 << 10
 )
 
 // Store is a store.Store in a file. It is safe for use by several goroutines.
@@ -97,8 +94,7 @@ func open(ctx context.Context, path string) (*Store, error) {
 	if s.reads, err = connector(path, "_pragma=query_only(1)"); err != nil {
 		return nil, err
 	}
-	writes, err := connector(path, "_pragma=synchronous(FULL)",
-		fmt.Sprintf("_pragma=wal_autocheckpoint(%d)", maxJournal), fmt.Sprintf("_pragma=cache_size(-%d)", pageCache))
+	writes, err := connector(path, "_pragma=synchronous(FULL)", fmt.Sprintf("_pragma=wal_autocheckpoint(%d)", maxJournal))
 	if err != nil {
 		return nil, err
 	}

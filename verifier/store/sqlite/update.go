@@ -124,7 +124,8 @@ func (q *queue) join(r *request) (leads bool, err error) {
 	return false, nil
 }
 
-// take gives who shares the next commit.
+// take gives who shares the next commit, the leader first: if its goroutine ends
+// with its function, nothing of the others has been committed.
 func (q *queue) take(leader *request) []*request {
 	q.mu.Lock()
 	defer q.mu.Unlock()
