@@ -310,20 +310,17 @@ func (a *app) begun() {
 }
 
 // adding clicks on the button that adds accounts, at the top.
-func (a *app) adding() {
-	a.t.Helper()
-	before := a.settle()
-	a.must("xdotool", "mousemove", "--window", a.window, "960", "39", "click", "1")
-	a.shows("the ways to add", before, another)
-	a.settle()
-}
+func (a *app) adding() { a.t.Helper(); a.clicks("the ways to add", "960", "39") }
 
 // settings clicks on the settings, in the navigation at the side.
-func (a *app) settings() {
+func (a *app) settings() { a.t.Helper(); a.clicks("the settings", "90", "193") }
+
+// clicks clicks at a place in the window, and waits until that has led to another page.
+func (a *app) clicks(what, x, y string) {
 	a.t.Helper()
 	before := a.settle()
-	a.must("xdotool", "mousemove", "--window", a.window, "90", "193", "click", "1")
-	a.shows("the settings", before, another)
+	a.must("xdotool", "mousemove", "--window", a.window, x, y, "click", "1")
+	a.shows(what, before, another)
 	a.settle()
 }
 
