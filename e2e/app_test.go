@@ -22,6 +22,7 @@ import (
 	"github.com/jezek/xgb/xproto"
 
 	"countersign/internal/session"
+	"countersign/ui/design"
 )
 
 // screen is an X server of the test's own.
@@ -84,6 +85,7 @@ type app struct {
 	log    string // the file of what it writes
 	window string
 	light  color.Color // of the window's corner, where nothing stands over a page
+	style  *design.Style
 }
 
 // home is a folder with what a person's session has: the app's data, and in the
@@ -113,7 +115,7 @@ func (h *home) data() string { return filepath.Join(h.dir, ".config", "countersi
 // start runs the app until the test ends, and waits for its window.
 func (h *home) start(s *screen, args ...string) *app {
 	h.t.Helper()
-	a := &app{t: h.t, screen: s, log: keep(h.t, fmt.Sprintf("app-%d.log", time.Now().UnixNano()))}
+	a := &app{t: h.t, screen: s, style: design.NewStyle(false, 1), log: keep(h.t, fmt.Sprintf("app-%d.log", time.Now().UnixNano()))}
 	args = append([]string{"--verbose"}, args...)
 	// The environment is the session's, so that no keyring or setting of the person
 	// who runs the tests is reached.
@@ -438,6 +440,28 @@ func (a *app) unsaid() {
 		foot := now.Bounds().Max.Sub(image.Pt(now.Bounds().Dx()/2, 46))
 		if c, ground := now.At(foot.X, foot.Y), now.At(now.Bounds().Max.X-12, foot.Y); c != ground {
 			return fmt.Errorf("%v is not %v", c, ground)
+		}
+		return nil
+	})
+}
+
+// What a colour fills of the window at least where it is the ground of a button or
+// a note, in pixels: more than the app's icon has of any.
+const ground = 10_000
+
+// fills waits until a colour of the light look fills a ground of the window.
+func (a *app) fills(what string, c color.NRGBA) {
+	a.t.Helper()
+	near := func(a, b uint8) bool { return max(a, b)-min(a, b) <= 2 } // graphics round
+	eventually(a.t, time.Minute, what, func() error {
+		now, n := a.look(), 0
+		for i := 0; i < len(now.Pix); i += 4 {
+			if near(now.Pix[i], c.R) && near(now.Pix[i+1], c.G) && near(now.Pix[i+2], c.B) {
+				n++
+			}
+		}
+		if n < ground {
+			return fmt.Errorf("%d pixels have its colour", n)
 		}
 		return nil
 	})

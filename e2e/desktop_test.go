@@ -193,7 +193,8 @@ func digits(text string) bool { return strings.ContainsFunc(text, unicode.IsDigi
 // pin is what the app is locked under.
 const pin = "2468"
 
-// setPIN sets the lock in the settings.
+// setPIN sets the lock in the settings. It does not wait until that is done: what
+// comes meanwhile must not suffer.
 func (a *app) setPIN() {
 	a.t.Helper()
 	a.begun()
@@ -202,7 +203,7 @@ func (a *app) setPIN() {
 	a.write(pin)
 	a.keys("Tab")
 	a.write(pin)
-	a.leads("the settings again", "Return")
+	a.leads("the PIN is being set", "Return")
 }
 
 // TestTheDesktopAroundTheApp: a link that is opened elsewhere comes to the app
@@ -281,19 +282,20 @@ func TestTheDesktopAroundTheApp(t *testing.T) {
 		return nil
 	})
 	for range 3 { // after the third there is a wait
+		a.fills("a PIN can be typed", a.style.Accent)
 		a.settle()
 		a.write("1357")
 		before = a.settle()
 		a.keys("Return")
-		a.shows("the PIN is wrong", before, still)
+		a.shows("the PIN is tried", before, still)
 	}
-	before = a.settle()
+	a.fills("the third wrong PIN is followed by a wait", a.style.AmberSoft)
 	a.write(pin)
 	a.keys("Return")
-	if share := changed(before, a.look()); share > still || !a.bare() {
-		t.Errorf("the third wrong PIN is followed by no wait: %.3f of the window has changed", share)
+	a.fills("a PIN can be typed again", a.style.Accent)
+	if !a.bare() {
+		t.Error("a PIN has opened the app in the wait")
 	}
-	a.shows("a PIN can be typed again", before, still)
 	a.settle()
 	a.write(pin)
 	a.keys("Return")

@@ -147,6 +147,7 @@ func (u *UI) add(additions []app.Addition) {
 		return
 	}
 	u.codes.adding = true
+	page := u.top()
 	var wait *kit.Sheet
 	if len(additions) > manyAccounts {
 		wait = u.openSheet(kit.NewColumn(0, kit.NewRow(design.S3, 1, kit.NewIcon(u.style, "import", u.style.Accent, 26),
@@ -164,8 +165,7 @@ func (u *UI) add(additions []app.Addition) {
 			u.fail("add.failed", err)
 			return
 		}
-		u.section = sectionCodes
-		u.home()
+		u.finish(page)
 		u.toasts.say(u.p.N("add.done", len(additions), nil))
 	})
 }
@@ -439,7 +439,7 @@ func (u *UI) enrolPage(e *app.Enrolment) fyne.CanvasObject {
 		problem.Set("")
 		add.Disable()
 		add.SetText(u.T("enrol.working"))
-		text := name.Entry.Text
+		text, page := name.Entry.Text, u.top()
 		var account app.Account
 		u.task(func(ctx context.Context) (err error) {
 			account, err = u.core.Confirm(ctx, e, text)
@@ -452,8 +452,7 @@ func (u *UI) enrolPage(e *app.Enrolment) fyne.CanvasObject {
 				u.rewrapped()
 				return
 			}
-			u.section = sectionCodes
-			u.home()
+			u.finish(page)
 			u.toasts.say(u.F("enrol.done", args{"account": title(account)}))
 		})
 	}

@@ -202,7 +202,7 @@ func (v *backupView) now() {
 
 // stop ends the backups. Those that are there stay.
 func (v *backupView) stop() {
-	u := v.u
+	u, page := v.u, v.u.top()
 	u.ask("warning", u.T("backup.stop.title"), u.T("backup.stop.text"), u.T("backup.stop"), func() {
 		u.task(func(ctx context.Context) error { return u.core.SetBackup(ctx, "", "") }, func(err error) {
 			if err != nil {
@@ -210,7 +210,7 @@ func (v *backupView) stop() {
 				return
 			}
 			v.versions = nil
-			u.back()
+			u.close(page)
 		})
 	})
 }

@@ -67,8 +67,7 @@ func (u *UI) follow(b Broker, organisation string) {
 	ctx, stop := context.WithCancel(u.ctx)
 	v := &brokerView{u: u, broker: b, stop: stop, names: args{"organisation": organisation}}
 	u.broker = v
-	u.pages = nil
-	u.pages = append(u.pages, page{build: v.screen, secret: true})
+	u.pages = []*page{{build: v.screen, secret: true}}
 	u.rebuild()
 	u.cfg.Spawn(func() {
 		_, _ = b.Run(ctx, func() { u.do(v.changed) }) // State has its result

@@ -70,7 +70,7 @@ func (c *accountCell) TypedKey(e *fyne.KeyEvent) {
 	}
 	switch e.Name {
 	case fyne.KeyDelete:
-		c.u.remove(c.account)
+		c.u.remove(c.account, nil)
 	case fyne.KeyF2:
 		c.u.openEdit(c.account.ID)
 	default:

@@ -287,14 +287,15 @@ func (u *UI) nextCode(a app.Account) {
 	})
 }
 
-// remove moves an account to the trash, and offers to undo that.
-func (u *UI) remove(a app.Account) {
+// remove moves an account to the trash, and offers to undo that. The page, where
+// there is one, is about the account.
+func (u *UI) remove(a app.Account, page *page) {
 	u.task(func(ctx context.Context) error { return u.core.Delete(ctx, a.ID) }, func(err error) {
 		if err != nil {
 			u.fail("trash.failed", err)
 			return
 		}
-		u.home()
+		u.finish(page)
 		u.toasts.offer(u.F("trash.moved", args{"account": title(a)}), u.T("action.undo"), func() { u.restore(a.ID) })
 	})
 }

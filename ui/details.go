@@ -40,7 +40,7 @@ func (u *UI) openMenu(a app.Account) {
 	if u.sortable() {
 		rows = append(rows, row("up", "menu.up", func() { u.move(a, -1) }), row("down", "menu.down", func() { u.move(a, 1) }))
 	}
-	rows = append(rows, row("trash", "menu.trash", func() { u.remove(a) }))
+	rows = append(rows, row("trash", "menu.trash", func() { u.remove(a, nil) }))
 	head := kit.NewRow(design.S3, 1, u.sign(a, 38), kit.NewColumn(0,
 		kit.NewLine(u.style, kit.Look{Points: design.Title, Bold: true, Colour: u.style.Ink}, title(a)),
 		kit.NewLine(u.style, kit.Look{Points: design.Caption + 1, Colour: u.style.Muted}, subtitle(a))))
@@ -81,7 +81,7 @@ func (u *UI) detailsPage(id string) fyne.CanvasObject {
 	content = append(content, kit.NewGrid(design.S3, 150,
 		kit.NewButton(u.style, kit.Secondary, u.T("menu.edit"), "edit", func() { u.openEdit(id) }),
 		kit.NewButton(u.style, kit.Secondary, u.T("edit.icon"), "image", func() { u.openIcons(id) }),
-		kit.NewButton(u.style, kit.Danger, u.T("menu.trash"), "trash", func() { u.remove(a) })))
+		kit.NewButton(u.style, kit.Danger, u.T("menu.trash"), "trash", func() { u.remove(a, u.top()) })))
 	return u.framed(u.T("details.title"), content...)
 }
 
@@ -90,13 +90,13 @@ func (u *UI) openCodePIN(id string) {
 	u.pushForm(func() fyne.CanvasObject {
 		pin := kit.NewField(u.style, u.T("code.pin"), u.T("code.pin.hint"), true)
 		submit := func() {
-			text := pin.Entry.Text
+			text, page := pin.Entry.Text, u.top()
 			u.task(func(ctx context.Context) error { return u.core.SetCodePIN(ctx, id, text) }, func(err error) {
 				if err != nil {
 					u.fail("code.pin.failed", err)
 					return
 				}
-				u.back()
+				u.close(page)
 				u.toasts.say(u.T("edit.saved"))
 			})
 		}
@@ -218,11 +218,12 @@ func (u *UI) editPage(id string) fyne.CanvasObject {
 	note, groups := field("edit.note", "", a.Note), field("edit.groups", "edit.groups.hint", strings.Join(a.Groups, ", "))
 	pinned := a.Pinned
 	save := kit.NewButton(u.style, kit.Primary, u.T("action.save"), "check", func() {
+		page := u.top()
 		u.edit(id, func(d *app.Details) {
 			d.Issuer, d.Name, d.Note = strings.TrimSpace(issuer.Entry.Text), strings.TrimSpace(name.Entry.Text), strings.TrimSpace(note.Entry.Text)
 			d.Groups, d.Pinned = splitGroups(groups.Entry.Text), pinned
 		}, func() {
-			u.back()
+			u.close(page)
 			u.toasts.say(u.T("edit.saved"))
 		})
 	})

@@ -101,7 +101,7 @@ func TestCounterAsksForTheNextCode(t *testing.T) {
 
 func TestTrashAndUndo(t *testing.T) {
 	b := phone(t)
-	b.remove(b.core.accounts[1])
+	b.remove(b.core.accounts[1], nil)
 	if len(b.core.trash) != 1 || b.toasts.action != b.T("action.undo") {
 		t.Fatalf("trash %v, toast offers %q", b.core.trash, b.toasts.action)
 	}
@@ -190,6 +190,71 @@ func TestAFormStaysWhateverHappens(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What ends in the background closes the page that it was for: neither a link's
+// question that came over it, nor the page that the user has gone back to.
+func TestWorkThatEndsClosesItsOwnPage(t *testing.T) {
+	for _, test := range []struct {
+		name      string
+		begin     func(t *testing.T, b *bench)
+		meanwhile func(b *bench)
+		left      []string // the titles of the pages, from the bottom
+	}{
+		{"nothing comes between", beginPIN, func(*bench) {}, nil},
+		{"a link comes", beginPIN, func(b *bench) { b.take("countersign://enrol?v=1") }, []string{"enrol.title"}},
+		{"the user goes back", beginEdit, func(b *bench) { b.back() }, []string{"details.title"}},
+		{"the user stays", beginEdit, func(*bench) {}, []string{"details.title"}},
+		{"a link comes while one is added", beginAdd, func(b *bench) { b.take("countersign://enrol?v=1") }, []string{"enrol.title"}},
+		{"the user goes back from what is added", beginAdd, func(b *bench) { b.back() }, []string{"add.title"}},
+		{"the user stays while one is added", beginAdd, func(*bench) {}, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b := phone(t)
+			b.core.input = app.Input{Enrolment: &app.Enrolment{Organisation: "Contoso"}}
+			var waiting []func()
+			b.cfg.Spawn = func(f func()) { waiting = append(waiting, f) }
+			test.begin(t, b)
+			if len(waiting) != 1 {
+				t.Fatalf("%d works have begun", len(waiting))
+			}
+			test.meanwhile(b)
+			waiting[0]()
+			for i := len(test.left); i > 0; i-- {
+				if len(b.pages) != i || !shows(b, b.T(test.left[i-1])) {
+					t.Fatalf("of %d pages, the one on top is not %s", len(b.pages), test.left[i-1])
+				}
+				b.back()
+			}
+			if len(b.pages) != 0 {
+				t.Errorf("%d pages are left", len(b.pages))
+			}
+		})
+	}
+}
+
+func beginPIN(t *testing.T, b *bench) {
+	t.Helper()
+	b.openSetPIN()
+	b.typeOn("2468")
+	b.win.Canvas().FocusNext()
+	b.typeOn("2468", fyne.KeyReturn)
+}
+
+func beginEdit(t *testing.T, b *bench) {
+	t.Helper()
+	b.openDetails("contoso")
+	b.openEdit("contoso")
+	test.Tap(button(t, b, b.T("action.save")))
+}
+
+func beginAdd(t *testing.T, b *bench) {
+	t.Helper()
+	b.openAdd()
+	b.core.input = app.Input{Keys: []otp.Key{otp.NewTOTP("Shop", "me")}}
+	b.take("otpauth://totp/x")
+	b.core.input = app.Input{Enrolment: &app.Enrolment{Organisation: "Contoso"}}
+	b.typeOn("", fyne.KeyReturn) // the focus is on the button
 }
 
 // field is the first field on the page.
@@ -347,7 +412,7 @@ func TestFileDialogsOpen(t *testing.T) {
 	for name, open := range map[string]func(*bench){
 		"picture": func(b *bench) { b.addFromFile() },
 		"import":  func(b *bench) { b.openImport() },
-		"export":  func(b *bench) { b.saveAs("backup.age", []byte("x"), 1) },
+		"export":  func(b *bench) { b.saveAs("backup.age", []byte("x"), 1, nil) },
 	} {
 		b := phone(t)
 		open(b)

@@ -120,6 +120,7 @@ func (u *UI) iconsPage(id string) fyne.CanvasObject {
 
 // setIcon gives an account one of the bundled icons, or with "" its letter.
 func (u *UI) setIcon(a app.Account, kind string) {
+	page := u.top()
 	u.task(func(ctx context.Context) error {
 		if a.Icon == app.OwnPicture {
 			if err := u.core.SetPicture(ctx, a.ID, nil); err != nil {
@@ -129,20 +130,21 @@ func (u *UI) setIcon(a app.Account, kind string) {
 		return u.core.Edit(ctx, a.ID, func(d *app.Details) { d.Icon = kind })
 	}, func(err error) {
 		delete(u.codes.pictures, a.ID)
-		u.iconSet(err)
+		u.iconSet(page, err)
 	})
 }
 
-func (u *UI) iconSet(err error) {
+func (u *UI) iconSet(page *page, err error) {
 	if err != nil {
 		u.fail("icon.failed", err)
 		return
 	}
-	u.back()
+	u.close(page)
 	u.toasts.say(u.T("edit.saved"))
 }
 
 func (u *UI) choosePicture(id string) {
+	page := u.top()
 	d := dialog.NewFileOpen(func(f fyne.URIReadCloser, err error) {
 		switch {
 		case err != nil:
@@ -150,7 +152,7 @@ func (u *UI) choosePicture(id string) {
 		case f != nil:
 			path := f.URI().Path()
 			_ = f.Close() // nothing has been read: the file is opened anew in the background
-			u.setPicture(id, path)
+			u.setPicture(id, path, page)
 		}
 	}, u.win)
 	d.SetFilter(storage.NewExtensionFileFilter(pictureEndings()))
@@ -158,7 +160,7 @@ func (u *UI) choosePicture(id string) {
 }
 
 // setPicture gives an account a picture from a file.
-func (u *UI) setPicture(id, path string) {
+func (u *UI) setPicture(id, path string, page *page) {
 	u.task(func(ctx context.Context) error {
 		f, err := os.Open(path)
 		if err != nil {
@@ -178,7 +180,7 @@ func (u *UI) setPicture(id, path string) {
 		if err == nil {
 			delete(u.codes.pictures, id) // read anew
 		}
-		u.iconSet(err)
+		u.iconSet(page, err)
 	})
 }
 

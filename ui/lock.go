@@ -152,6 +152,7 @@ func (u *UI) openRemovePIN() {
 
 func (u *UI) changePIN(old, pin, done string, button *kit.Button, field *kit.Field) {
 	button.Disable()
+	page := u.top()
 	u.task(func(ctx context.Context) error { return u.core.SetPIN(ctx, old, pin) }, func(err error) {
 		button.Enable()
 		if err != nil {
@@ -159,7 +160,7 @@ func (u *UI) changePIN(old, pin, done string, button *kit.Button, field *kit.Fie
 			u.rewrapped()
 			return
 		}
-		u.back()
+		u.close(page)
 		u.toasts.say(u.T(done))
 	})
 }

@@ -264,7 +264,7 @@ func TestBrokerRequestCoversTheNumberAndShowsItAgain(t *testing.T) {
 	b := newBench(t, core, options{language: "sv", phone: true, platform: "ios"})
 	broker := &fakeBroker{state: app.BrokerState{Number: "57"}}
 	b.broker = &brokerView{u: b.UI, broker: runless{broker}, stop: func() {}}
-	b.pages = []page{{build: b.broker.screen}}
+	b.pages = []*page{{build: b.broker.screen}}
 	b.rebuild()
 	b.syncPrompt()
 	if b.prompt != nil {

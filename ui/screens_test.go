@@ -110,7 +110,7 @@ func screens() map[string]func(*bench) {
 			for i, kind := range kinds()[:3] {
 				b.core.accounts[i+1].Icon = kind
 			}
-			b.setPicture("contoso", filepath.Join("..", "Icon.png"))
+			b.setPicture("contoso", filepath.Join("..", "Icon.png"), b.top())
 			b.home()
 		},
 		"dragged": func(b *bench) {

@@ -21,8 +21,8 @@ func (u *UI) shell() fyne.CanvasObject {
 }
 
 func (u *UI) current() fyne.CanvasObject {
-	if n := len(u.pages); n > 0 {
-		return u.draw(&u.pages[n-1])
+	if p := u.top(); p != nil {
+		return u.draw(p)
 	}
 	switch u.section {
 	case sectionActivity:

@@ -177,7 +177,7 @@ func TestOwnPictureIsMadeSmallAndRound(t *testing.T) {
 		wide.Pix[i] = 0xff
 	}
 	write(t, path, wide)
-	b.setPicture("github", path)
+	b.setPicture("github", path, b.top())
 	content := b.core.pictures["github"]
 	small, err := png.Decode(bytes.NewReader(content))
 	if err != nil || small.Bounds() != image.Rect(0, 0, pictureSide, pictureSide) || len(content) > app.MaxPicture {
@@ -211,7 +211,7 @@ func TestAFileThatIsNoPictureChangesNothing(t *testing.T) {
 	if err := os.WriteFile(path, []byte("no picture"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b.setPicture("github", path)
+	b.setPicture("github", path, b.top())
 	if a, _ := b.core.Account("github"); a.Icon != "" || len(b.core.pictures) != 0 {
 		t.Errorf("icon %q", a.Icon)
 	}

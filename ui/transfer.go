@@ -59,6 +59,7 @@ func (u *UI) importFrom(src importSource) { u.importWith(src, "", nil) }
 // importWith reads an export under a password. wrong, where it is given, tells on
 // the password's page what is wrong.
 func (u *UI) importWith(src importSource, password string, wrong func(error)) {
+	page := u.top()
 	ctx, cancel := context.WithCancel(u.ctx)
 	view := u.openImportSheet(src.name, cancel)
 	var result transfer.Result
@@ -90,7 +91,7 @@ func (u *UI) importWith(src importSource, password string, wrong func(error)) {
 			u.alert("import", u.T("import.failed"), u.explain(err))
 		default:
 			if wrong != nil {
-				u.back() // from the password's page
+				u.close(page) // the password's
 			}
 			u.previewImport(result)
 		}
@@ -312,6 +313,7 @@ func (u *UI) export(name string, marshal func(context.Context, []transfer.Entry)
 		entries[i].Icon = knownKind(entries[i].Icon) // a picture of one's own stays here
 	}
 	var content []byte
+	page := u.top()
 	u.task(func(ctx context.Context) (err error) {
 		content, err = marshal(ctx, entries)
 		return err
@@ -320,11 +322,11 @@ func (u *UI) export(name string, marshal func(context.Context, []transfer.Entry)
 			u.fail("export.failed", err)
 			return
 		}
-		u.saveAs(name, content, len(entries))
+		u.saveAs(name, content, len(entries), page)
 	})
 }
 
-func (u *UI) saveAs(name string, content []byte, count int) {
+func (u *UI) saveAs(name string, content []byte, count int, page *page) {
 	d := dialog.NewFileSave(func(f fyne.URIWriteCloser, err error) {
 		if err != nil {
 			u.fail("export.failed", err)
@@ -344,7 +346,7 @@ func (u *UI) saveAs(name string, content []byte, count int) {
 				u.fail("export.failed", err)
 				return
 			}
-			u.back()
+			u.close(page)
 			u.toasts.say(u.p.N("export.done", count, nil))
 		})
 	}, u.win)

@@ -3,6 +3,7 @@ package ui
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,7 +40,7 @@ type UI struct {
 	core    Core // nil until it has started
 	stop    func()
 	section section
-	pages   []page       // over the section, the last on top
+	pages   []*page      // over the section, the last on top
 	sheets  []*kit.Sheet // over the pages
 	prompt  *promptView  // over everything
 	broker  *brokerView  // the sign-in on this device that is under way
@@ -351,19 +352,19 @@ func (u *UI) rebuild() {
 
 // push opens a page over the present one.
 func (u *UI) push(build func() fyne.CanvasObject) {
-	u.pages = append(u.pages, page{build: build})
+	u.pages = append(u.pages, &page{build: build})
 	u.rebuild()
 }
 
 // pushForm opens a page that the user fills in. It goes when the app locks.
 func (u *UI) pushForm(build func() fyne.CanvasObject) {
-	u.pages = append(u.pages, page{build: build, secret: true, form: true})
+	u.pages = append(u.pages, &page{build: build, secret: true, form: true})
 	u.rebuild()
 }
 
 // pushSecret opens a page that goes when the app locks.
 func (u *UI) pushSecret(build func() fyne.CanvasObject) {
-	u.pages = append(u.pages, page{build: build, secret: true})
+	u.pages = append(u.pages, &page{build: build, secret: true})
 	u.rebuild()
 }
 
@@ -401,6 +402,33 @@ func (u *UI) back() {
 	}
 }
 
+// top is the page that the user looks at, or nil where that is the section. Who
+// works for a page in the background asks before for it, and closes it after: what
+// is on top by then may be a link's question, or where the user has gone meanwhile.
+func (u *UI) top() *page {
+	if n := len(u.pages); n > 0 {
+		return u.pages[n-1]
+	}
+	return nil
+}
+
+// close takes a page away, wherever it lies.
+func (u *UI) close(p *page) {
+	if i := slices.Index(u.pages, p); i >= 0 {
+		u.pages = slices.Delete(u.pages, i, i+1)
+		u.rebuild()
+	}
+}
+
+// finish takes a page away with those that led to it, and shows the codes, unless
+// the user has left the page.
+func (u *UI) finish(p *page) {
+	if i := slices.Index(u.pages, p); i >= 0 {
+		u.section, u.pages = sectionCodes, u.pages[i+1:]
+		u.rebuild()
+	}
+}
+
 // home closes every page.
 func (u *UI) home() {
 	u.pages = nil
@@ -418,7 +446,7 @@ func (u *UI) dropSecrets() {
 	for len(u.sheets) > 0 {
 		u.closeSheet(u.sheets[len(u.sheets)-1])
 	}
-	var kept []page
+	var kept []*page
 	for _, p := range u.pages {
 		if !p.secret {
 			kept = append(kept, p)
