@@ -26,7 +26,7 @@ import (
 // openAdd offers every way to add an account.
 func (u *UI) openAdd() {
 	u.reader = u.core.Reader() // a migration's codes are collected from here on
-	u.push(u.addPage)
+	u.pushForm(u.addPage)
 }
 
 // read takes a text, together with the parts of a migration read before.

@@ -20,18 +20,34 @@ import (
 // another folder at the next start.
 var errFolder = errors.New("give the whole path of the folder")
 
-// backupView is the page of the automatic backups.
+// backupView is the page of the automatic backups: a form to begin or change them,
+// or what there is to tell of those that run.
 type backupView struct {
 	u        *UI
+	page     *page
 	versions []backup.Version // newest first; nil: not read yet
 	err      error            // of reading them
-	change   bool             // the form is shown over backups that run
 }
 
-func (u *UI) openBackups() {
-	v := &backupView{u: u}
-	u.pushSecret(v.page)
+func (u *UI) openBackups() { newBackupView(u).open() }
+
+func newBackupView(u *UI) *backupView { return &backupView{u: u, page: &page{secret: true}} }
+
+func (v *backupView) open() {
+	u := v.u
+	u.pages = append(u.pages, v.page)
+	if u.core.BackupState().Folder == "" {
+		v.turn(v.form, true)
+		return
+	}
+	v.turn(v.state, false)
 	v.load()
+}
+
+// turn makes the page the one or the other.
+func (v *backupView) turn(build func() fyne.CanvasObject, form bool) {
+	v.page.build, v.page.form, v.page.drawn = build, form, drawn{}
+	v.u.rebuild()
 }
 
 // backupItem leads to the backups, and says in a word how they are.
@@ -58,9 +74,6 @@ func (u *UI) backupRows() []fyne.CanvasObject {
 // load reads which backups there are.
 func (v *backupView) load() {
 	u := v.u
-	if u.core.BackupState().Folder == "" {
-		return
-	}
 	var versions []backup.Version
 	u.task(func(ctx context.Context) (err error) {
 		versions, err = u.core.BackupVersions(ctx)
@@ -69,13 +82,6 @@ func (v *backupView) load() {
 		v.versions, v.err = versions, err
 		u.refreshPages()
 	})
-}
-
-func (v *backupView) page() fyne.CanvasObject {
-	if v.u.core.BackupState().Folder == "" || v.change {
-		return v.form()
-	}
-	return v.state()
 }
 
 // form asks for the folder and the passphrase.
@@ -137,8 +143,7 @@ func (v *backupView) begin(folder, passphrase string, refused func(error)) {
 			refused(err)
 			return
 		}
-		v.change = false
-		u.rebuild()
+		v.turn(v.state, false)
 		u.toasts.say(u.T("backup.started"))
 		v.load()
 	})
@@ -167,7 +172,7 @@ func (v *backupView) state() fyne.CanvasObject {
 		kit.NewCard(u.style, u.choose("codes", "backup.keep", strconv.Itoa(u.settings().BackupKeep), keeps(), func(s *app.Settings, value string) { s.BackupKeep = number(value) })),
 		kit.NewButton(u.style, kit.Primary, u.T("backup.now"), "refresh", v.now),
 		kit.NewGrid(design.S3, 150,
-			kit.NewButton(u.style, kit.Secondary, u.T("backup.change"), "edit", func() { v.change = true; u.rebuild() }),
+			kit.NewButton(u.style, kit.Secondary, u.T("backup.change"), "edit", func() { v.turn(v.form, true) }),
 			kit.NewButton(u.style, kit.Danger, u.T("backup.stop"), "", v.stop)))
 	if len(v.versions) > 0 {
 		content = append(content, u.label(u.T("backup.restore")), u.group(v.rows()...))
@@ -202,15 +207,14 @@ func (v *backupView) now() {
 
 // stop ends the backups. Those that are there stay.
 func (v *backupView) stop() {
-	u, page := v.u, v.u.top()
+	u := v.u
 	u.ask("warning", u.T("backup.stop.title"), u.T("backup.stop.text"), u.T("backup.stop"), func() {
 		u.task(func(ctx context.Context) error { return u.core.SetBackup(ctx, "", "") }, func(err error) {
 			if err != nil {
 				u.fail("backup.stop.failed", err)
 				return
 			}
-			v.versions = nil
-			u.close(page)
+			u.close(v.page)
 		})
 	})
 }

@@ -27,7 +27,7 @@ type brokerView struct {
 
 // openBroker asks for the password of a sign-in on this device.
 func (u *UI) openBroker(a app.Account) {
-	u.pushSecret(func() fyne.CanvasObject {
+	u.pushForm(func() fyne.CanvasObject {
 		password := kit.NewField(u.style, u.T("broker.password"), "", true)
 		var start *kit.Button
 		submit := func() {

@@ -257,6 +257,36 @@ func beginAdd(t *testing.T, b *bench) {
 	b.typeOn("", fyne.KeyReturn) // the focus is on the button
 }
 
+// Every page with fields keeps what was typed, wherever the keyboard is by then.
+func TestWhatWasTypedStays(t *testing.T) {
+	for name, open := range map[string]func(b *bench){
+		"a link":                 func(b *bench) { b.openAdd() },
+		"an account by hand":     func(b *bench) { b.pushForm(b.manualPage) },
+		"a name":                 func(b *bench) { b.openEdit("contoso") },
+		"a PIN":                  func(b *bench) { b.openSetPIN() },
+		"a code's PIN":           func(b *bench) { b.openCodePIN("contoso") },
+		"a password":             func(b *bench) { b.openBroker(b.core.accounts[0]) },
+		"an export's passphrase": func(b *bench) { b.openExport() },
+		"a backup's folder":      func(b *bench) { b.openBackups() },
+	} {
+		b := phone(t)
+		open(b)
+		field(t, b).SetText("typed")
+		b.win.Canvas().Unfocus()
+		for _, kind := range []app.EventKind{app.ConnectionChanged, app.AccountsChanged, app.SettingsChanged, app.ActivityChanged} {
+			b.core.emit(kind)
+		}
+		if got := field(t, b).Text; got != "typed" {
+			t.Errorf("%s: what was typed is now %q", name, got)
+		}
+		b.core.lock = app.LockState{Set: true, TriesLeft: 10}
+		b.core.Lock()
+		if len(b.pages) != 0 {
+			t.Errorf("%s: what was typed outlives the lock", name)
+		}
+	}
+}
+
 // field is the first field on the page.
 func field(t *testing.T, b *bench) *kit.Entry {
 	t.Helper()

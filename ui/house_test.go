@@ -53,7 +53,7 @@ func called(e ast.Expr) string {
 // TestWidgetsAreTouchedOnFynesGoroutineOnly holds the first rule of package ui.
 // The test driver runs everything on its caller, so no test would notice.
 func TestWidgetsAreTouchedOnFynesGoroutineOnly(t *testing.T) {
-	drawing := []string{"Refresh", "Resize", "Move", "Show", "Hide", "Focus", "Unfocus", "SetText", "SetError", "Set", "Enable", "Disable", "rebuild", "push", "pushSecret", "back", "home", "say", "offer", "alert", "ask", "fail", "closeSheet", "openSheet", "syncPrompt", "SetContent", "RequestFocus"}
+	drawing := []string{"Refresh", "Resize", "Move", "Show", "Hide", "Focus", "Unfocus", "SetText", "SetError", "Set", "Enable", "Disable", "rebuild", "push", "pushForm", "pushSecret", "back", "close", "finish", "home", "say", "offer", "alert", "ask", "fail", "closeSheet", "openSheet", "syncPrompt", "SetContent", "RequestFocus"}
 	for path, f := range source(t) {
 		ast.Inspect(f, func(n ast.Node) bool {
 			if _, ok := n.(*ast.GoStmt); ok && path != "ui.go" {

@@ -49,9 +49,8 @@ func TestABackupIsRestoredThroughThePreview(t *testing.T) {
 	k := otp.NewTOTP("Zulip", "alex")
 	k.Secret = "twenty octets of this"
 	b.core.content = folderOf(t, "correct horse", transfer.Entry{Key: k, Groups: []string{"Arbete"}})
-	v := &backupView{u: b.UI}
-	b.pushSecret(v.page)
-	v.load()
+	v := newBackupView(b.UI)
+	v.open()
 	if len(v.versions) != 3 || len(v.rows()) != 3 {
 		t.Fatalf("%d versions, %d rows", len(v.versions), len(v.rows()))
 	}
@@ -75,8 +74,8 @@ func TestABackupIsRestoredThroughThePreview(t *testing.T) {
 
 func TestBackupsBeginOnAWholePathOnly(t *testing.T) {
 	b := phone(t)
-	v := &backupView{u: b.UI}
-	b.pushSecret(v.page)
+	v := newBackupView(b.UI)
+	v.open()
 	var refused error
 	b.core.backupErr = backup.ErrWeakPassphrase
 	v.begin("/media/stick", "short", func(err error) { refused = err })
@@ -100,11 +99,13 @@ func TestBackupsBeginOnAWholePathOnly(t *testing.T) {
 func TestAFailedBackupIsToldInTheSettings(t *testing.T) {
 	b := phone(t)
 	b.core.backups = app.BackupState{Possible: true, Folder: "/media/stick", Err: os.ErrPermission}
-	v := &backupView{u: b.UI}
 	if got := b.explain(b.core.backups.Err); got != b.T("error.permission") {
 		t.Errorf("reads %q", got)
 	}
-	b.pushSecret(v.page) // draws the note
+	newBackupView(b.UI).open()
+	if !shows(b, b.F("backup.error", args{"error": b.T("error.permission")})) {
+		t.Error("the page does not tell it")
+	}
 	b.core.backups.Possible = false
 	if rows := b.backupRows(); len(rows) != 0 {
 		t.Error("backups are offered where there are none")
