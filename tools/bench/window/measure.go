@@ -49,7 +49,7 @@ func ofList() scene {
 }
 
 const (
-	rounds   = 5
+	rounds   = 9
 	accounts = 1000
 	while    = 10 * time.Second
 	settling = 3 * time.Second
