@@ -159,6 +159,10 @@ func TestAFormStaysWhateverHappens(t *testing.T) {
 	}{
 		{"the connection comes", func(b *bench) { b.core.emit(app.ConnectionChanged) }, false},
 		{"a backup was made", func(b *bench) { b.core.emit(app.SettingsChanged) }, false},
+		{"the phone is turned on its side", func(b *bench) {
+			b.cfg.Layout = app.LayoutDesktop
+			b.resized(b.root.Size())
+		}, false},
 		{"another page is over it for a while", func(b *bench) { b.openDevices("contoso"); b.back() }, true},
 		{"a request comes and goes", func(b *bench) {
 			b.core.show(prompt("p1"), 0)

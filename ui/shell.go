@@ -36,7 +36,7 @@ func (u *UI) current() fyne.CanvasObject {
 
 // draw builds a page, or takes a form that is there.
 func (u *UI) draw(p *page) fyne.CanvasObject {
-	now := looks{u.style, u.p.Language(), u.phone}
+	now := looks{u.style, u.p.Language()}
 	if p.form && p.drawn.content != nil && p.drawn.looks == now {
 		u.scroll.page = p.drawn.scroll
 		return p.drawn.content

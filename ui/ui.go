@@ -85,11 +85,11 @@ type drawn struct {
 	looks   looks
 }
 
-// looks is what makes even a form be drawn anew.
+// looks is what makes even a form be drawn anew. Not the layout: a phone that is
+// turned on its side must not empty the fields.
 type looks struct {
 	style    *design.Style
 	language string
-	phone    bool
 }
 
 // New makes the window; Run shows it. The UI ends with ctx.
