@@ -220,16 +220,31 @@ func TestWrongCodesLock(t *testing.T) {
 	s := newService(t)
 	s.TOTP(s.User(directory.User{Name: "zoe"}), strings.Repeat("k", 20))
 	path := s.start(t, `{"user":"zoe"}`).header.Get("Location") + "/code"
-	var last answer
-	for range challenge.DefaultLimits().WrongCodes {
-		last = s.do(t, s.key, "POST", path, `{"code":"-1"}`)
+	for range challenge.DefaultLimits().WrongCodes - 1 {
+		s.do(t, s.key, "POST", path, `{"code":"-1"}`).want(http.StatusUnprocessableEntity, "wrong_code")
 	}
-	if last.status != http.StatusOK || last.text("state") != "denied" || last.text("reason") != "locked" {
-		t.Errorf("the last try: %d %v", last.status, last.body)
+	last := s.do(t, s.key, "POST", path, `{"code":"-1"}`)
+	last.want(http.StatusLocked, "totp_locked")
+	if last.text("state") != "denied" || last.text("reason") != "locked" {
+		t.Errorf("the last try: %v", last.body)
 	}
 	refused := s.start(t, `{"user":"zoe"}`)
 	refused.want(http.StatusLocked, "totp_locked")
 	wantLockedWords(t, refused)
+}
+
+// What is no id is nobody's, and no fault of ours: the log is not for strangers to
+// fill.
+func TestWhatIsNoIDIsNotFound(t *testing.T) {
+	s := newService(t)
+	for _, id := range []string{"%00", "a%00b", "%0A", "%7F", "%FF%FE", "%20", strings.Repeat("A", 64), strings.Repeat("A", 65), strings.Repeat("A", 4000)} {
+		path := "/api/v1/challenges/" + id
+		s.do(t, s.key, "GET", path, "").want(http.StatusNotFound, "not_found")
+		s.do(t, s.key, "GET", path+"?wait=1s", "").want(http.StatusNotFound, "not_found")
+		s.do(t, s.key, "DELETE", path, "").want(http.StatusNotFound, "not_found")
+		s.do(t, s.key, "POST", path+"/code", `{"code":"123456"}`).want(http.StatusNotFound, "not_found")
+		s.do(t, "", "GET", "/broker/v1/sessions/"+id, "").want(http.StatusNotFound, "not_found")
+	}
 }
 
 func wantLockedWords(t *testing.T, a answer) {

@@ -39,7 +39,7 @@ type Store interface {
 // Tx is a transaction. It is used by one goroutine, and not after its function
 // has returned.
 type Tx interface {
-	// Get returns the record's value, or ErrNotFound.
+	// Get returns the record's value, or ErrNotFound. No record has an empty key.
 	Get(bucket, key string) ([]byte, error)
 	Put(bucket, key string, value []byte) error
 	// Delete removes the record; it is no error if there is none.

@@ -234,14 +234,14 @@ func (b *buffer) clear() {
 	clear(b.places)
 }
 
-func (t *tx) check(bucket, key string) error {
+func (t *tx) check(bucket string) error {
 	switch {
 	case t.ended:
 		return fmt.Errorf("%w: the transaction has ended", store.ErrClosed)
 	case t.broken != nil:
 		return t.broken
-	case bucket == "" || key == "":
-		return errors.New("store: a record has a bucket and a key")
+	case bucket == "":
+		return errors.New("store: a record has a bucket")
 	}
 	return nil
 }
@@ -253,8 +253,11 @@ func (t *tx) fail(err error) error {
 
 // Get implements store.Tx.
 func (t *tx) Get(bucket, key string) ([]byte, error) {
-	if err := t.check(bucket, key); err != nil {
+	if err := t.check(bucket); err != nil {
 		return nil, err
+	}
+	if key == "" { // which no record has, whatever a client asks for
+		return nil, store.ErrNotFound
 	}
 	for _, b := range []*buffer{&t.own, &t.conn.pending} {
 		if c, ok := b.get(record{bucket, key}); ok {
@@ -297,11 +300,17 @@ func (t *tx) Delete(bucket, key string) error {
 }
 
 func (t *tx) change(c change) error {
-	if err := t.check(c.record.bucket, c.record.key); err != nil {
+	if err := t.check(c.record.bucket); err != nil {
 		return err
 	}
-	if t.readOnly {
+	switch {
+	case t.readOnly:
 		return store.ErrReadOnly
+	case c.record.key != "":
+	case c.deleted:
+		return nil // there is no such record
+	default:
+		return errors.New("store: a record has a key")
 	}
 	t.wrote = true
 	t.own.put(c)
@@ -406,7 +415,7 @@ func (t *tx) Scan(bucket string, r store.Range, f func(key string, value []byte)
 // portion reads the first records of a range.
 func (t *tx) portion(bucket string, r store.Range, most int) ([]row, error) {
 	low, high, bounded := bounds(r)
-	if err := t.check(bucket, "any"); err != nil {
+	if err := t.check(bucket); err != nil {
 		return nil, err
 	}
 	if err := t.flushEarly(bucket); err != nil {

@@ -185,6 +185,12 @@ func testBytes(t *testing.T, f *fixture) {
 			t.Errorf("Put(%q, %q) is taken", bad[0], bad[1])
 		}
 	}
+	// Whoever looks for what a client names asks for this, too.
+	update(t, f, func(tx store.Tx) error {
+		_, err := tx.Get("b", "")
+		expectError(t, "Get of no key", err, store.ErrNotFound)
+		return tx.Delete("b", "")
+	})
 }
 
 func testScanOrder(t *testing.T, f *fixture) {
