@@ -12,6 +12,7 @@ import (
 	"countersign/crypto/identity"
 	"countersign/crypto/otp"
 	"countersign/message"
+	"countersign/transport"
 )
 
 // How an enrolment is refused, for errors.Is. ErrWearable, ErrUpgrade and
@@ -32,6 +33,9 @@ var (
 const (
 	// unanswered is how long Confirm waits for a verifier that says nothing.
 	unanswered = 60 * time.Second
+	// unserved is how long it waits for a verifier that the relay does not know:
+	// either may have started just now, and a wrong link stays wrong.
+	unserved = 5 * time.Second
 	// enrolmentMemory is how long an enrolment whose outcome was lost, by a
 	// crash for instance, can still be completed.
 	enrolmentMemory = 7 * 24 * time.Hour
@@ -154,8 +158,9 @@ func (e *Enrolment) wait(ctx context.Context, l *link, sealed string) error {
 	defer sender.Wait()
 	defer stop()
 	sender.Go(func() { l.repeat(sending, func() (string, error) { return sealed, nil }, true) })
-	silence := time.NewTimer(unanswered)
+	silence, served := time.NewTimer(unanswered), time.NewTimer(unserved)
 	defer silence.Stop()
+	defer served.Stop()
 	asked := e.asked
 	for {
 		select {
@@ -165,11 +170,14 @@ func (e *Enrolment) wait(ctx context.Context, l *link, sealed string) error {
 			asked = nil
 			stop()
 			silence.Stop()
+			served.Stop()
+		case <-served.C:
+			var refused *transport.RefusedError
+			if reason := l.reason(); errors.As(reason, &refused) && refused.Code == transport.CloseNoVerifier {
+				return fmt.Errorf("%w: %w", ErrNoConnection, reason)
+			}
 		case <-silence.C:
-			e.app.mu.Lock()
-			reason := l.err
-			e.app.mu.Unlock()
-			if reason != nil {
+			if reason := l.reason(); reason != nil {
 				return fmt.Errorf("%w: %w", ErrNoConnection, reason)
 			}
 			return ErrNoConnection

@@ -171,6 +171,25 @@ func TestEnrolmentWithoutConnectionSaysSo(t *testing.T) {
 	})
 }
 
+// A link with another verifier's key, as far as the relay can tell.
+func TestEnrolmentWithAVerifierThatTheRelayDoesNotServeSaysSoSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDevice(t, phone)
+		defer d.start(t)()
+		v := newVerifier(t, d.relay)
+		reason := &transport.RefusedError{Code: transport.CloseNoVerifier}
+		d.relay.refuse(reason)
+		began := time.Now()
+		e, _ := d.Begin(v.link.String())
+		if _, err := confirm(t, e)(); !errors.Is(err, ErrNoConnection) || !errors.Is(err, reason) {
+			t.Errorf("got %v", err)
+		}
+		if after := time.Since(began); after > 10*time.Second {
+			t.Errorf("it took %v", after)
+		}
+	})
+}
+
 func TestEnrolmentWithAnotherRelaySaysSoAtOnce(t *testing.T) {
 	for _, reason := range []error{transport.ErrPin, fmt.Errorf("%w: it says so", transport.ErrWrongRelay)} {
 		synctest.Test(t, func(t *testing.T) {

@@ -105,6 +105,13 @@ func (l *link) state(connected bool, reason error) {
 	}
 }
 
+// reason is why there is no connection, as far as it is known.
+func (l *link) reason() error {
+	l.app.mu.Lock()
+	defer l.app.mu.Unlock()
+	return l.err
+}
+
 // resync asks for a Sync soon. It never blocks.
 func (l *link) resync() {
 	select {
