@@ -139,6 +139,16 @@ func (a *API) code(w http.ResponseWriter, r *http.Request, client directory.Clie
 		}
 		return p
 	}
+	if c.State != challenge.Approved {
+		// No client that looks at the status alone must take the last wrong code
+		// for a right one.
+		p := notApproved(c.State)
+		p.Extensions = map[string]any{"state": c.State}
+		if c.Reason != "" {
+			p.Extensions["reason"] = c.Reason
+		}
+		return p
+	}
 	return rest.JSON(w, http.StatusOK, view(c))
 }
 

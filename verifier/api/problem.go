@@ -38,6 +38,14 @@ func problem(err error) *rest.Problem {
 	return rest.Internal(err)
 }
 
+// notApproved says what a code has come to that approved nothing.
+func notApproved(state challenge.State) *rest.Problem {
+	if state == challenge.Denied {
+		return refused(&challenge.Refusal{Code: challenge.RefusedTOTP})
+	}
+	return problem(challenge.ErrSettled) // the user or the method went meanwhile
+}
+
 // refused says why a start was not allowed, in words that tell what to do.
 func refused(r *challenge.Refusal) *rest.Problem {
 	p := &rest.Problem{Code: r.Code, RetryAfter: r.RetryAfter}
