@@ -179,7 +179,7 @@ func (c *Client) Run(ctx context.Context) error {
 			c.config.Connected(false, err)
 		}
 		delay := jitter(backoff)
-		c.config.Logger.InfoContext(ctx, "not connected to the relay", "relay", c.config.URL, "reason", err.Error(), "retry_in", delay)
+		c.config.Logger.Log(ctx, level(err), "not connected to the relay", "relay", c.config.URL, "reason", err.Error(), "retry_in", delay)
 		if c.pause(ctx, delay) {
 			backoff = firstBackoff
 		} else {
@@ -187,6 +187,15 @@ func (c *Client) Run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// level is a warning where the relay refuses, which waiting alone may not mend: a
+// verifier that is not allowed, or is too fast.
+func level(err error) slog.Level {
+	if refused := (*RefusedError)(nil); errors.As(err, &refused) && refused.Code != CloseShutdown {
+		return slog.LevelWarn
+	}
+	return slog.LevelInfo
 }
 
 // once holds one connection, from the dial to the end, and tells how long it

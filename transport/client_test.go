@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -220,6 +221,22 @@ func TestEachConnectionOfAnIdentityGetsItsCopy(t *testing.T) {
 	two.expect(t, v.id, "both")
 }
 
+// levels takes what a client logs, as far as it says that it is not connected.
+type levels chan slog.Level
+
+func (levels) Enabled(context.Context, slog.Level) bool { return true }
+func (l levels) WithAttrs([]slog.Attr) slog.Handler     { return l }
+func (l levels) WithGroup(string) slog.Handler          { return l }
+func (l levels) Handle(_ context.Context, r slog.Record) error {
+	if r.Message == transport.ErrNotConnected.Error() {
+		select {
+		case l <- r.Level:
+		default: // enough are there
+		}
+	}
+	return nil
+}
+
 func TestWhoTheRelayDoesNotServeIsToldSo(t *testing.T) {
 	own := generate(t)
 	_, url := startRelay(t, relay.Config{Verifiers: []identity.Thumbprint{own.Thumbprint()}})
@@ -231,10 +248,14 @@ func TestWhoTheRelayDoesNotServeIsToldSo(t *testing.T) {
 		{"another verifier", transport.Config{Role: transport.RoleVerifier}, transport.CloseVerifierNotAllowed},
 		{"a device of another verifier", transport.Config{Role: transport.RoleDevice, Verifiers: naming(generate(t).Thumbprint())}, transport.CloseNoVerifier},
 	} {
-		test.config.URL = url
+		logged := make(levels, 1)
+		test.config.URL, test.config.Logger = url, slog.New(logged)
 		var refused *transport.RefusedError
 		if s := start(t, test.config).next(t); s.connected || !errors.As(s.reason, &refused) || refused.Code != test.want {
 			t.Errorf("%s: %+v, want %v", test.name, s, test.want)
+		}
+		if got := <-logged; got != slog.LevelWarn {
+			t.Errorf("%s is logged as %v", test.name, got)
 		}
 	}
 }
@@ -394,7 +415,8 @@ func TestAClientComesBack(t *testing.T) {
 		return r
 	}
 	first := begin()
-	v := start(t, transport.Config{URL: url, Role: transport.RoleVerifier}).connected(t)
+	logged := make(levels, 1)
+	v := start(t, transport.Config{URL: url, Role: transport.RoleVerifier, Logger: slog.New(logged)}).connected(t)
 	d := start(t, transport.Config{URL: url, Role: transport.RoleDevice, Verifiers: naming(v.id)}).connected(t)
 	first.Close()
 	for _, p := range []*peer{v, d} {
@@ -402,6 +424,9 @@ func TestAClientComesBack(t *testing.T) {
 		if s := p.next(t); s.connected || !errors.As(s.reason, &refused) || refused.Code != transport.CloseShutdown {
 			t.Errorf("after the relay's end: %+v", s)
 		}
+	}
+	if got := <-logged; got != slog.LevelInfo {
+		t.Errorf("a restart is logged as %v", got)
 	}
 	if _, err := d.Send(t.Context(), v.id, "a"); !errors.Is(err, transport.ErrNotConnected) {
 		t.Errorf("sent without a relay: %v", err)
