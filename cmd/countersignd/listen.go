@@ -178,7 +178,7 @@ const (
 	readHeaderTimeout = 10 * time.Second
 	bodyTimeout       = 30 * time.Second
 	idleTimeout       = 2 * time.Minute
-	shutdownTimeout   = 10 * time.Second
+	shutdownTimeout   = 5 * time.Second
 	maxHeaderBytes    = 32 << 10
 )
 
