@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"image"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +27,7 @@ type codesState struct {
 	reading      bool                   // pictures are being read
 	query, group string
 	accounts     []app.Account
+	groups       []string // to choose from
 	deck         *kit.Deck
 	search       *kit.Search
 	refresh      func()               // of the page that shows one account's code
@@ -62,14 +64,14 @@ func (u *UI) phoneCodes(search, body fyne.CanvasObject) fyne.CanvasObject {
 	}
 	buttons = append(buttons, kit.NewIconButton(u.style, "add", u.T("add.title"), u.openAdd).Filled(u.style.Accent, u.style.OnAccent))
 	column := []fyne.CanvasObject{kit.NewRow(design.S3, 1, buttons...), search}
-	if groups := u.core.Groups(); len(groups) > 0 {
-		column = append(column, u.groupChips(groups))
+	if len(u.codes.groups) > 0 {
+		column = append(column, u.groupChips())
 	}
 	head := kit.NewColumn(design.S3, column...).Padded(design.S4)
 	return kit.NewDock(kit.NewColumn(0, head, u.notices()), nil, nil, body)
 }
 
-func (u *UI) groupChips(groups []string) fyne.CanvasObject {
+func (u *UI) groupChips() fyne.CanvasObject {
 	chip := func(group, label string) fyne.CanvasObject {
 		look := kit.Look{Points: design.Caption + 1, Colour: u.style.Ink}
 		ground, outline := u.style.Surface, u.style.Line
@@ -83,7 +85,7 @@ func (u *UI) groupChips(groups []string) fyne.CanvasObject {
 		}).Inset(design.S2+2).On(ground, outline)
 	}
 	chips := []fyne.CanvasObject{chip("", u.T("codes.all"))}
-	for _, g := range groups {
+	for _, g := range u.codes.groups {
 		chips = append(chips, chip(g, g))
 	}
 	return container.NewHScroll(kit.NewMargin(1, 2, kit.NewRow(design.S2, -1, chips...)))
@@ -116,6 +118,10 @@ func (u *UI) searchFor(text string) {
 }
 
 func (u *UI) loadCodes() {
+	u.codes.groups = u.core.Groups()
+	if !slices.Contains(u.codes.groups, u.codes.group) {
+		u.codes.group = "" // its last account is gone
+	}
 	u.codes.accounts = u.core.List(app.Filter{Query: u.codes.query, Group: u.codes.group})
 }
 
@@ -124,9 +130,9 @@ func (u *UI) refreshCodes() {
 	if u.core == nil || u.codes.deck == nil {
 		return
 	}
-	before := len(u.codes.accounts)
+	before, groups := len(u.codes.accounts), u.codes.groups
 	u.loadCodes()
-	if (before == 0) != (len(u.codes.accounts) == 0) && u.codes.query == "" {
+	if (before == 0) != (len(u.codes.accounts) == 0) && u.codes.query == "" || !slices.Equal(groups, u.codes.groups) {
 		u.rebuild()
 		return
 	}

@@ -111,6 +111,27 @@ func TestTrashAndUndo(t *testing.T) {
 	}
 }
 
+// A group goes with its last account, and comes back with it.
+func TestGroupsFollowTheirAccounts(t *testing.T) {
+	for _, wide := range []bool{false, true} {
+		core := populated(t)
+		core.groups = []string{"Allotment", "Work"}
+		b := newBench(t, core, options{language: "en", phone: !wide})
+		b.codes.group = "Allotment"
+		b.rebuild()
+		core.groups = []string{"Work"}
+		b.remove(core.accounts[1], nil)
+		if shows(b, "Allotment") || b.codes.group != "" || len(b.codes.accounts) != len(core.accounts) {
+			t.Errorf("wide %v: the group is left, with %d accounts of %q", wide, len(b.codes.accounts), b.codes.group)
+		}
+		core.groups = []string{"Allotment", "Work"}
+		b.toasts.onTap()
+		if !shows(b, "Allotment") {
+			t.Errorf("wide %v: the group does not come back", wide)
+		}
+	}
+}
+
 func TestEditKeepsGroupsApart(t *testing.T) {
 	if got := strings.Join(splitGroups(" Work, บ้าน ,,Work,"), "|"); got != "Work|บ้าน" {
 		t.Errorf("groups %q", got)

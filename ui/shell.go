@@ -73,6 +73,7 @@ func (u *UI) phoneShell() fyne.CanvasObject {
 }
 
 func (u *UI) desktopShell() fyne.CanvasObject {
+	content := u.current() // first: it knows whether the chosen group is still there
 	item := func(s section, icon, key string) fyne.CanvasObject {
 		return u.railItem(icon, u.T(key), u.section == s && u.codes.group == "", func() {
 			u.codes.group = ""
@@ -107,7 +108,7 @@ func (u *UI) desktopShell() fyne.CanvasObject {
 	line.SetMinSize(fyne.NewSize(design.Hairline, 1))
 	width := kit.Space(u.style.Size(232), 1)
 	rail := container.NewStack(ground, width, container.NewBorder(nil, nil, nil, line, kit.NewDock(nil, bottom, nil, top)))
-	return kit.NewDock(nil, nil, rail, u.current())
+	return kit.NewDock(nil, nil, rail, content)
 }
 
 func (u *UI) railItem(icon, label string, chosen bool, onTap func()) fyne.CanvasObject {
