@@ -7,8 +7,6 @@ import (
 	"net/netip"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"countersign/message"
 	"countersign/verifier/challenge"
@@ -49,7 +47,6 @@ const (
 	maxText    = 256
 	maxVersion = 64
 	maxCode    = 16
-	maxID      = 64
 )
 
 // startBody is what POST /sessions takes.
@@ -65,11 +62,11 @@ type startBody struct {
 func (b startBody) session(client directory.Client) (session, error) {
 	s := session{Client: client.ID, LCID: b.LCID, UPN: b.UPN}
 	switch {
-	case b.UPN == "" || !text(b.UPN, maxUPN):
+	case b.UPN == "" || !rest.Plain(b.UPN, maxUPN):
 		return s, rest.Invalid(`The member "upn" must be the user's name, 1 to %d bytes.`, maxUPN)
-	case !text(b.AdapterVersion, maxVersion):
+	case !rest.Plain(b.AdapterVersion, maxVersion):
 		return s, rest.Invalid(`The member "adapter_version" must have at most %d bytes.`, maxVersion)
-	case !text(b.RelyingParty, maxText):
+	case !rest.Plain(b.RelyingParty, maxText):
 		return s, rest.Invalid(`The member "relying_party" must have at most %d bytes.`, maxText)
 	case b.LCID < 0 || b.LCID > 0xfffff:
 		return s, rest.Invalid(`The member "lcid" must be a Windows language code, such as 1033.`)
@@ -191,7 +188,7 @@ func (a *Adapter) get(w http.ResponseWriter, r *http.Request, client directory.C
 	if err != nil {
 		return err
 	}
-	c, err := a.Challenges.Get(r.Context(), client.ID, pathID(r), wait)
+	c, err := a.Challenges.Get(r.Context(), client.ID, rest.PathID(r), wait)
 	if err != nil {
 		return problem(err, s.LCID)
 	}
@@ -207,14 +204,14 @@ func (a *Adapter) code(w http.ResponseWriter, r *http.Request, client directory.
 		return err
 	}
 	body.Code = strings.TrimSpace(body.Code)
-	if body.Code == "" || !text(body.Code, maxCode) {
+	if body.Code == "" || !rest.Plain(body.Code, maxCode) {
 		return rest.Invalid(`The member "code" must be the code that the authenticator shows.`)
 	}
 	s, err := a.session(r, client)
 	if err != nil {
 		return err
 	}
-	c, err := a.Challenges.Code(r.Context(), client.ID, pathID(r), body.Code)
+	c, err := a.Challenges.Code(r.Context(), client.ID, rest.PathID(r), body.Code)
 	if err != nil {
 		return problem(err, s.LCID)
 	}
@@ -229,7 +226,7 @@ func (a *Adapter) useCode(w http.ResponseWriter, r *http.Request, client directo
 	if err != nil {
 		return err
 	}
-	c, err := a.Challenges.Cancel(r.Context(), client.ID, pathID(r))
+	c, err := a.Challenges.Cancel(r.Context(), client.ID, rest.PathID(r))
 	if err != nil {
 		return problem(err, s.LCID)
 	}
@@ -248,7 +245,7 @@ func (a *Adapter) cancel(w http.ResponseWriter, r *http.Request, client director
 	if err != nil {
 		return err
 	}
-	c, err := a.Challenges.Cancel(r.Context(), client.ID, pathID(r))
+	c, err := a.Challenges.Cancel(r.Context(), client.ID, rest.PathID(r))
 	if err != nil {
 		return problem(err, s.LCID)
 	}
@@ -292,7 +289,7 @@ func (a *Adapter) once(r *http.Request, c challenge.Challenge) (session, error) 
 func (a *Adapter) session(r *http.Request, client directory.Client) (session, error) {
 	var s session
 	err := a.Store.View(r.Context(), func(tx store.Tx) (err error) {
-		s, err = sessions.Get(tx, pathID(r))
+		s, err = sessions.Get(tx, rest.PathID(r))
 		return err
 	})
 	switch {
@@ -305,21 +302,6 @@ func (a *Adapter) session(r *http.Request, client directory.Client) (session, er
 		return session{}, told()
 	}
 	return s, err
-}
-
-// pathID is the id in the path; one that can be none is looked up as one that
-// nothing has.
-func pathID(r *http.Request) string {
-	id := r.PathValue("id")
-	if id == "" || !text(id, maxID) {
-		return "-"
-	}
-	return id
-}
-
-// text takes text on one line of at most so many octets.
-func text(s string, most int) bool {
-	return len(s) <= most && utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
 // told is the problem of an outcome that was given out before.

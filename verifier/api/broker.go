@@ -126,7 +126,7 @@ func (a *API) getBroker(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	id := pathID(r)
+	id := rest.PathID(r)
 	var session brokerSession
 	err = a.Store.View(r.Context(), func(tx store.Tx) (err error) {
 		session, err = a.sessions.Get(tx, id)

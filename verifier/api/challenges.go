@@ -103,7 +103,7 @@ func (a *API) get(w http.ResponseWriter, r *http.Request, client directory.Clien
 	if err != nil {
 		return err
 	}
-	c, err := a.Challenges.Get(r.Context(), client.ID, pathID(r), wait)
+	c, err := a.Challenges.Get(r.Context(), client.ID, rest.PathID(r), wait)
 	if err != nil {
 		return problem(err)
 	}
@@ -113,7 +113,7 @@ func (a *API) get(w http.ResponseWriter, r *http.Request, client directory.Clien
 // cancel is DELETE /challenges/{id}. A challenge that is settled stays as it is,
 // and the answer shows how.
 func (a *API) cancel(w http.ResponseWriter, r *http.Request, client directory.Client) error {
-	c, err := a.Challenges.Cancel(r.Context(), client.ID, pathID(r))
+	c, err := a.Challenges.Cancel(r.Context(), client.ID, rest.PathID(r))
 	if err != nil {
 		return problem(err)
 	}
@@ -128,10 +128,10 @@ func (a *API) code(w http.ResponseWriter, r *http.Request, client directory.Clie
 	if err := rest.Decode(w, r, &body); err != nil {
 		return err
 	}
-	if body.Code == "" || !plain(body.Code, maxCode) {
+	if body.Code == "" || !rest.Plain(body.Code, maxCode) {
 		return rest.Invalid(`The member "code" must be the code that the authenticator shows.`)
 	}
-	c, err := a.Challenges.Code(r.Context(), client.ID, pathID(r), body.Code)
+	c, err := a.Challenges.Code(r.Context(), client.ID, rest.PathID(r), body.Code)
 	if err != nil {
 		p := problem(err)
 		if errors.Is(err, challenge.ErrWrongCode) || errors.Is(err, challenge.ErrSettled) {
@@ -150,14 +150,4 @@ func (a *API) code(w http.ResponseWriter, r *http.Request, client directory.Clie
 		return p
 	}
 	return rest.JSON(w, http.StatusOK, view(c))
-}
-
-// pathID is the id in the path; one that can be none is looked up as the empty
-// one, which nothing has.
-func pathID(r *http.Request) string {
-	id := r.PathValue("id")
-	if !plain(id, maxID) {
-		return ""
-	}
-	return id
 }

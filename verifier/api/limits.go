@@ -3,8 +3,6 @@ package api
 import (
 	"net/netip"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"countersign/verifier/rest"
 )
@@ -15,27 +13,20 @@ const (
 	maxPassword = 1024
 	maxText     = 512 // of each part of a context
 	maxCode     = 16
-	maxID       = 64
 )
 
 // checkName refuses names that no user can have. It looks at the name's form
 // alone, so its answer tells nothing of who exists.
 func checkName(name string) error {
-	if strings.TrimSpace(name) == "" || !plain(name, maxUser) {
+	if strings.TrimSpace(name) == "" || !rest.Plain(name, maxUser) {
 		return rest.Invalid(`The member "user" must be a name: 1 to %d bytes of text on one line.`, maxUser)
 	}
 	return nil
 }
 
-// plain tells text that can be shown and logged faithfully: control characters
-// would let a name rewrite a terminal or a list of lines.
-func plain(s string, most int) bool {
-	return len(s) <= most && utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
-}
-
 func (c contextBody) check() error {
 	for _, part := range []struct{ name, value string }{{"app", c.App}, {"origin", c.Origin}, {"location", c.Location}} {
-		if !plain(part.value, maxText) {
+		if !rest.Plain(part.value, maxText) {
 			return rest.Invalid(`The member "context.%s" must be at most %d bytes of text on one line.`, part.name, maxText)
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"reflect"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -26,7 +28,26 @@ const (
 	bodyTime = 15 * time.Second
 	// maxToken is the most octets of a bearer token.
 	maxToken = 512
+	// maxID is the most octets of an id in a path.
+	maxID = 64
 )
+
+// PathID is the id in the request's path ({id} in the route's pattern). What can be
+// none is looked up as the empty one, which nothing has.
+func PathID(r *http.Request) string {
+	id := r.PathValue("id")
+	if !Plain(id, maxID) {
+		return ""
+	}
+	return id
+}
+
+// Plain tells text of at most so many octets that can be shown and logged
+// faithfully: control characters would let a name rewrite a terminal or a list of
+// lines.
+func Plain(s string, most int) bool {
+	return len(s) <= most && utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
+}
 
 // Body reads a body of at most limit octets.
 func Body(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {

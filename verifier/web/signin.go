@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"countersign/verifier/challenge"
 	"countersign/verifier/directory"
@@ -103,8 +101,7 @@ const (
 // alone, which tells nothing.
 func name(value string) (string, bool) {
 	value = strings.TrimSpace(value)
-	ok := value != "" && len(value) <= maxName && utf8.ValidString(value) && !strings.ContainsFunc(value, unicode.IsControl)
-	return value, ok
+	return value, value != "" && rest.Plain(value, maxName)
 }
 
 // signIn is POST /: the first factor.
