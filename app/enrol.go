@@ -27,6 +27,7 @@ var (
 	ErrRefused        = errors.New("the organisation refused")
 	ErrNoConnection   = errors.New("the organisation cannot be reached")
 	ErrOtherRelay     = errors.New("what answers is not the link's relay; somebody may be in between")
+	ErrNotServed      = errors.New("ask for a new link, or try again in a moment")
 	ErrDeviceName     = errors.New("give this device a name")
 )
 
@@ -174,7 +175,7 @@ func (e *Enrolment) wait(ctx context.Context, l *link, sealed string) error {
 		case <-served.C:
 			var refused *transport.RefusedError
 			if reason := l.reason(); errors.As(reason, &refused) && refused.Code == transport.CloseNoVerifier {
-				return fmt.Errorf("%w: %w", ErrNoConnection, reason)
+				return fmt.Errorf("%w: %w", ErrNotServed, reason)
 			}
 		case <-silence.C:
 			if reason := l.reason(); reason != nil {

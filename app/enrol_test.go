@@ -181,7 +181,7 @@ func TestEnrolmentWithAVerifierThatTheRelayDoesNotServeSaysSoSoon(t *testing.T) 
 		d.relay.refuse(reason)
 		began := time.Now()
 		e, _ := d.Begin(v.link.String())
-		if _, err := confirm(t, e)(); !errors.Is(err, ErrNoConnection) || !errors.Is(err, reason) {
+		if _, err := confirm(t, e)(); !errors.Is(err, ErrNotServed) || !errors.Is(err, reason) {
 			t.Errorf("got %v", err)
 		}
 		if after := time.Since(began); after > 10*time.Second {

@@ -47,6 +47,7 @@ func reasons() []struct {
 		{app.ErrWrongNumber, "error.wrong_number"},
 		{app.ErrNotAnswered, "error.not_answered"},
 		{app.ErrNoConnection, "error.no_connection"},
+		{app.ErrNotServed, "error.not_served"},
 		{app.ErrOtherRelay, "error.other_relay"},
 		{app.ErrRefused, "error.refused"},
 		{app.ErrDeviceName, "error.device_name"},
