@@ -190,6 +190,31 @@ func TestEnrolmentWithAVerifierThatTheRelayDoesNotServeSaysSoSoon(t *testing.T) 
 	})
 }
 
+// Once the number is asked for, the verifier may come and go while it is typed.
+func TestEnrolmentOutlivesAVerifierThatIsAwayForAMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDevice(t, phone)
+		defer d.start(t)()
+		v := newVerifier(t, d.relay)
+		e, _ := d.Begin(v.link.String())
+		wait := confirm(t, e)
+		d.relay.refuse(&transport.RefusedError{Code: transport.CloseNoVerifier})
+		pass(unserved + time.Second) // virtual
+		synctest.Wait()
+		d.relay.setDown(false)
+		p := d.Inbox().Current
+		if p == nil {
+			t.Fatal("the number is not asked for any more")
+		}
+		if _, err := d.Answer(t.Context(), p.ID, Approve("42")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := wait(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestEnrolmentWithAnotherRelaySaysSoAtOnce(t *testing.T) {
 	for _, reason := range []error{transport.ErrPin, fmt.Errorf("%w: it says so", transport.ErrWrongRelay)} {
 		synctest.Test(t, func(t *testing.T) {

@@ -239,25 +239,22 @@ func (r *fakeRelay) deliver(to, from identity.Thumbprint, body string) bool {
 }
 
 // setDown takes the relay away, or brings it back.
-func (r *fakeRelay) setDown(down bool) {
+func (r *fakeRelay) setDown(down bool) { r.turn(down, nil) }
+
+// refuse takes the relay away, for a reason.
+func (r *fakeRelay) refuse(reason error) { r.turn(true, reason) }
+
+func (r *fakeRelay) turn(down bool, refusal error) {
 	r.mu.Lock()
-	r.down = down
+	r.down, r.refusal = down, refusal
 	carriers := make([]*fakeCarrier, 0, len(r.carriers))
 	for _, c := range r.carriers {
 		carriers = append(carriers, c)
 	}
 	r.mu.Unlock()
 	for _, c := range carriers {
-		c.c.State(!down, nil)
+		c.c.State(!down, refusal)
 	}
-}
-
-// refuse takes the relay away, for a reason.
-func (r *fakeRelay) refuse(reason error) {
-	r.mu.Lock()
-	r.refusal = reason
-	r.mu.Unlock()
-	r.setDown(true)
 }
 
 type delivery struct {

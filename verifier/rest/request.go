@@ -33,7 +33,8 @@ const (
 )
 
 // PathID is the id in the request's path ({id} in the route's pattern). What can be
-// none is looked up as the empty one, which nothing has.
+// none is looked up as the empty one, which nothing has: no store has to take a
+// stranger's zero bytes, or kilobytes.
 func PathID(r *http.Request) string {
 	id := r.PathValue("id")
 	if !Plain(id, maxID) {

@@ -20,6 +20,19 @@ func TestRetryAfterRoundsUp(t *testing.T) {
 	}
 }
 
+func TestWhatCanBeNoIDIsTheEmptyOne(t *testing.T) {
+	for id, want := range map[string]string{
+		"abc-_123": "abc-_123", strings.Repeat("a", 64): strings.Repeat("a", 64), "é": "é",
+		"": "", "a\x00b": "", "a\nb": "", "\xff": "", strings.Repeat("a", 65): "",
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), "GET", "/", nil)
+		r.SetPathValue("id", id)
+		if got := PathID(r); got != want {
+			t.Errorf("%q is looked up as %q", id, got)
+		}
+	}
+}
+
 func TestAnInternalErrorShowsNothing(t *testing.T) {
 	h := Serve(slog.New(slog.DiscardHandler), func(http.ResponseWriter, *http.Request) error { return errors.New("the disk of db-7 is full") })
 	w := httptest.NewRecorder()

@@ -256,9 +256,6 @@ func (t *tx) Get(bucket, key string) ([]byte, error) {
 	if err := t.check(bucket); err != nil {
 		return nil, err
 	}
-	if key == "" { // which no record has, whatever a client asks for
-		return nil, store.ErrNotFound
-	}
 	for _, b := range []*buffer{&t.own, &t.conn.pending} {
 		if c, ok := b.get(record{bucket, key}); ok {
 			if c.deleted {
