@@ -158,36 +158,36 @@ func TestEnrolmentEndsWhenNobodyTypes(t *testing.T) {
 	})
 }
 
-func TestEnrolmentWithoutConnectionSaysSo(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := newDevice(t, phone)
-		defer d.start(t)()
-		v := newVerifier(t, d.relay)
-		d.relay.setDown(true)
-		e, _ := d.Begin(v.link.String())
-		if _, err := confirm(t, e)(); !errors.Is(err, ErrNoConnection) {
-			t.Errorf("got %v", err)
-		}
-	})
-}
-
-// A link with another verifier's key, as far as the relay can tell.
-func TestEnrolmentWithAVerifierThatTheRelayDoesNotServeSaysSoSoon(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := newDevice(t, phone)
-		defer d.start(t)()
-		v := newVerifier(t, d.relay)
-		reason := &transport.RefusedError{Code: transport.CloseNoVerifier}
-		d.relay.refuse(reason)
-		began := time.Now()
-		e, _ := d.Begin(v.link.String())
-		if _, err := confirm(t, e)(); !errors.Is(err, ErrNotServed) || !errors.Is(err, reason) {
-			t.Errorf("got %v", err)
-		}
-		if after := time.Since(began); after > 10*time.Second {
-			t.Errorf("it took %v", after)
-		}
-	})
+// What is in the way of an enrolment is told as soon as waiting cannot mend it.
+func TestEnrolmentWithoutItsVerifierSaysWhy(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		reason error // of the connection's
+		want   error
+		after  time.Duration
+	}{
+		{"no network", nil, ErrNoConnection, unanswered},
+		{"a relay that does not know the link's verifier", &transport.RefusedError{Code: transport.CloseNoVerifier}, ErrNotServed, unserved},
+		{"a relay with another key", transport.ErrPin, ErrOtherRelay, 0},
+		{"a relay of another name", fmt.Errorf("%w: it says so", transport.ErrWrongRelay), ErrOtherRelay, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newDevice(t, phone)
+				defer d.start(t)()
+				v := newVerifier(t, d.relay)
+				d.relay.refuse(test.reason)
+				began := time.Now()
+				e, _ := d.Begin(v.link.String())
+				if _, err := confirm(t, e)(); !errors.Is(err, test.want) || (test.reason != nil && !errors.Is(err, test.reason)) {
+					t.Errorf("got %v", err)
+				}
+				if waited := time.Since(began); waited != test.after {
+					t.Errorf("told after %v, want %v", waited, test.after)
+				}
+			})
+		})
+	}
 }
 
 // Once the number is asked for, the verifier may come and go while it is typed.
@@ -213,25 +213,6 @@ func TestEnrolmentOutlivesAVerifierThatIsAwayForAMoment(t *testing.T) {
 			t.Error(err)
 		}
 	})
-}
-
-func TestEnrolmentWithAnotherRelaySaysSoAtOnce(t *testing.T) {
-	for _, reason := range []error{transport.ErrPin, fmt.Errorf("%w: it says so", transport.ErrWrongRelay)} {
-		synctest.Test(t, func(t *testing.T) {
-			d := newDevice(t, phone)
-			defer d.start(t)()
-			v := newVerifier(t, d.relay)
-			d.relay.refuse(reason)
-			began := time.Now()
-			e, _ := d.Begin(v.link.String())
-			if _, err := confirm(t, e)(); !errors.Is(err, ErrOtherRelay) || !errors.Is(err, reason) {
-				t.Errorf("got %v", err)
-			}
-			if waited := time.Since(began); waited != 0 {
-				t.Errorf("told after %v", waited)
-			}
-		})
-	}
 }
 
 func TestWatchIsRefusedWithAdvice(t *testing.T) {
